@@ -1,1 +1,3 @@
+//! The `outflow` command.
+
 fn main() {}

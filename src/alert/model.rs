@@ -1,0 +1,208 @@
+//! The alert: versioned, self-explaining, stable under replay.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the JSON rendering. Fields are only added within a version.
+pub const SCHEMA: &str = "outflow.alert.v1";
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// Weak evidence or little data.
+    Low,
+    /// Worth a look within the budget.
+    Medium,
+    /// Two strong kinds of evidence, or one very strong with much data.
+    High,
+    /// HIGH with at least ten times the data that HIGH asks for.
+    Critical,
+}
+
+impl Severity {
+    /// The word in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// What one detector saw, and what it would have expected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Detector id, `D1`..`D8` or `S1`, see the table in `detect`.
+    pub id: String,
+    /// Evidence in bits, -log2 p after the family correction's inputs.
+    pub bits: f64,
+    /// What was seen, in the detector's unit.
+    pub observed: f64,
+    /// The baseline's middle, in the same unit.
+    pub expected: f64,
+    /// The unit of both, e.g. `bytes/hour`.
+    pub unit: String,
+    /// Probability of at least this much under the baseline.
+    pub p: f64,
+    /// Samples behind the baseline.
+    pub n: u64,
+    /// One clause for a person.
+    pub text: String,
+}
+
+/// What would have kept this quiet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Counterfactual {
+    /// `egress_bytes_below` or a named change.
+    pub kind: String,
+    /// The largest value that raises nothing, in the kind's unit.
+    pub value: f64,
+    /// One clause for a person.
+    pub text: String,
+}
+
+/// Coverage of the windows behind an alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlertCoverage {
+    /// Hours behind the incident.
+    pub hours: u32,
+    /// Five-minute objects missing in them.
+    pub missing_objects: u32,
+    /// SKIPDATA records in them.
+    pub skip_data_records: u64,
+    /// Records that came too late for them.
+    pub late_records: u64,
+    /// Share of the incident's hours that could be seen, in [0, 1].
+    pub seen_share: f64,
+}
+
+/// What the baseline was when the alert was scored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BaselineInfo {
+    /// `learning`, `young` or `mature`.
+    pub tier: String,
+    /// Days since the ENI was first seen.
+    pub age_days: f64,
+    /// Hours with records in the look-back.
+    pub active_hours: u32,
+    /// Confidence factor applied to the bits, in [0, 1].
+    pub confidence: f64,
+    /// The group whose prior was used.
+    pub group: String,
+    /// ENIs in that group.
+    pub group_enis: u32,
+}
+
+/// One of the destinations behind an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Address or prefix.
+    pub peer: String,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Service port.
+    pub port: u16,
+    /// IP bytes sent.
+    pub egress_bytes: u64,
+    /// IP bytes received.
+    pub ingress_bytes: u64,
+}
+
+/// An incident. One line of the JSONL contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// `outflow.alert.v1`.
+    pub schema: String,
+    /// Hash of (account, ENI, destination key, UTC day): stable over replays.
+    pub id: String,
+    /// 1 when first scored; raised each time the incident grew by x4 bytes or a new family.
+    pub revision: u32,
+    /// The id this incident continues, when the same cause was told on an earlier day.
+    pub continues: Option<String>,
+    /// Account id.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// ENI id.
+    pub eni: String,
+    /// All ENIs, when one cause was seen at several; else just `eni`.
+    pub enis: Vec<String>,
+    /// Instance id, empty when unknown.
+    pub instance: String,
+    /// VPC id, empty when unknown.
+    pub vpc: String,
+    /// Subnet id, empty when unknown.
+    pub subnet: String,
+    /// Address or prefix: the destination, at the narrowest level that covers the incident.
+    pub peer: String,
+    /// The roll-up key that identifies the destination: `aws:S3`, a prefix, or `*`.
+    pub destination: String,
+    /// AWS service of the peer, empty when unknown.
+    pub service: String,
+    /// IANA protocol number with most bytes.
+    pub protocol: u8,
+    /// Service port with most bytes.
+    pub port: u16,
+    /// `client`, `served` or `unknown`.
+    pub role: String,
+    /// First packet, RFC 3339 UTC.
+    pub first_seen: String,
+    /// Last packet, RFC 3339 UTC.
+    pub last_seen: String,
+    /// Start of the first hour scored, RFC 3339 UTC.
+    pub window_start: String,
+    /// Severity.
+    pub severity: Severity,
+    /// Risk score, bits.
+    pub score: f64,
+    /// Whether `watch` sends it.
+    pub emitted: bool,
+    /// `budget`, `high`, or why it was kept back: `below_threshold`, `learning`, `continues`,
+    /// `suppressed`.
+    pub emitted_reason: String,
+    /// Event time at which `watch` would have sent it, RFC 3339 UTC; the time it was kept back
+    /// when it was not sent.
+    pub emitted_at: String,
+    /// IP bytes sent in the incident.
+    pub egress_bytes: u64,
+    /// IP bytes received in the incident.
+    pub ingress_bytes: u64,
+    /// Bytes sent above the transport layer: IP bytes less headers.
+    pub app_bytes: u64,
+    /// Packets sent.
+    pub egress_packets: u64,
+    /// Records of the egress direction.
+    pub egress_records: u64,
+    /// Per-detector evidence, strongest first.
+    pub detectors: Vec<Evidence>,
+    /// What would have kept it quiet.
+    pub counterfactuals: Vec<Counterfactual>,
+    /// The largest destinations behind it.
+    pub destinations: Vec<Destination>,
+    /// How many destinations there are beyond those listed.
+    pub destinations_more: u64,
+    /// Coverage of its windows.
+    pub coverage: AlertCoverage,
+    /// The baseline it was scored against.
+    pub baseline: BaselineInfo,
+    /// ATT&CK technique ids.
+    pub attack: Vec<String>,
+    /// The emission threshold in force, bits; absent while learning.
+    pub threshold: Option<f64>,
+    /// One sentence for a person.
+    pub sentence: String,
+    /// Hash of the baseline snapshot.
+    pub snapshot_hash: String,
+    /// Hash of the configuration that scoring depends on.
+    pub config_hash: String,
+    /// Version of outflow.
+    pub version: String,
+    /// Input objects of its windows, sorted; at most `limits::OBJECTS_PER_HOUR_NAMED_MAX`.
+    pub objects: Vec<String>,
+    /// How many input objects there are beyond those listed.
+    pub objects_more: u64,
+    /// A query for the hourly rows behind it, DuckDB and Athena.
+    pub query: String,
+}

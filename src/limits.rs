@@ -1,0 +1,36 @@
+//! Every bound in one place. Reaching one is a named, counted event, never a silent loss.
+
+/// Longest line accepted, bytes. The longest AWS can write with all 54 columns and 2,048-byte
+/// tags percent-encoded is about 45 KB.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Size of the buffer that inflated text passes through, bytes.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Most text one object may inflate to, bytes. AWS rotates objects at 75 MB compressed; text
+/// compresses about 10x, so this is 20 times the largest honest object.
+pub const OBJECT_TEXT_BYTES_MAX: u64 = 16 << 30;
+/// Most text per compressed byte once past `INFLATE_RATIO_FREE_BYTES`. Deflate cannot exceed
+/// 1,032 (zlib technical details); flow logs reach 10 to 30.
+pub const INFLATE_RATIO_MAX: u64 = 200;
+/// Text below which the ratio is not looked at, bytes: tiny objects of equal lines compress well.
+pub const INFLATE_RATIO_FREE_BYTES: u64 = 64 << 20;
+/// Largest Parquet or JSON-envelope object held in memory, bytes.
+pub const BUFFERED_OBJECT_BYTES_MAX: u64 = 1 << 30;
+/// Deepest JSON accepted in envelopes (serde_json's own default is 128).
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Columns in one format: 54 VPC + 36 TGW fields, and room for what AWS adds.
+pub const COLUMNS_MAX: usize = 256;
+/// Unknown column names kept per object.
+pub const UNKNOWN_COLUMNS_MAX: usize = 16;
+/// Characters of a skipped line that are kept.
+pub const SKIP_SAMPLE_CHARS_MAX: usize = 80;
+/// Pair entries per ENI-hour before its addresses roll up one level.
+pub const PAIRS_PER_ENI_HOUR_MAX: usize = 16_384;
+/// Objects named as the input of one ENI-hour; more are counted.
+pub const OBJECTS_PER_HOUR_NAMED_MAX: usize = 64;
+/// Days of history a baseline looks back.
+pub const HISTORY_DAYS: usize = 28;
+/// Destination keys remembered per ENI.
+pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
+
+const _: () = assert!(LINE_BYTES_MAX * 2 <= CHUNK_BYTES);
+const _: () = assert!(BUFFERED_OBJECT_BYTES_MAX <= OBJECT_TEXT_BYTES_MAX);

@@ -1,0 +1,5 @@
+//! Addresses, prefixes, direction, role.
+
+mod addr;
+
+pub use addr::{Addr, Prefix, PrefixError};

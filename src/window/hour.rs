@@ -1,0 +1,211 @@
+//! A closed hour: what one ENI sent and received, resolved to direction, role and peer.
+
+use std::sync::Arc;
+
+use crate::net::{Addr, Prefix};
+use crate::record::Action;
+
+/// Hours since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Hour(pub u32);
+
+impl Hour {
+    /// The hour an event second lies in.
+    pub fn of_second(second: i64) -> Self {
+        Self(second.div_euclid(3600).clamp(0, i64::from(u32::MAX)) as u32)
+    }
+
+    /// Its first second.
+    pub fn start_second(self) -> i64 {
+        i64::from(self.0) * 3600
+    }
+
+    /// The first second after it.
+    pub fn end_second(self) -> i64 {
+        self.start_second() + 3600
+    }
+
+    /// The UTC day it belongs to.
+    pub fn day(self) -> Day {
+        Day(self.0 / 24)
+    }
+
+    /// Hour of the UTC day, 0..24.
+    pub fn of_day(self) -> usize {
+        (self.0 % 24) as usize
+    }
+}
+
+/// Days since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Day(pub u32);
+
+impl Day {
+    /// Its first hour.
+    pub fn first_hour(self) -> Hour {
+        Hour(self.0 * 24)
+    }
+
+    /// The civil date, UTC.
+    pub fn date(self) -> jiff::civil::Date {
+        let second = i64::from(self.0) * 86_400;
+        jiff::Timestamp::from_second(second)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date()
+    }
+}
+
+/// Who captured the flows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EniId {
+    /// Account id, 12 digits, or `unknown`.
+    pub account: Arc<str>,
+    /// Region, or `unknown`.
+    pub region: Arc<str>,
+    /// ENI id, TGW attachment id, regional NAT gateway id or, in formats without any of them,
+    /// the instance id.
+    pub eni: Arc<str>,
+}
+
+/// Whether the ENI's traffic is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EniClass {
+    /// A host: baselined and scored.
+    Instance,
+    /// A NAT gateway, transit gateway, load balancer or endpoint: it carries bytes that were
+    /// already seen at an instance, so it is never baselined, and never summed with instances.
+    Relay,
+}
+
+/// Who opened the connection, seen from the ENI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The ENI opened it.
+    Client,
+    /// The peer opened it; what leaves are replies.
+    Served,
+    /// Nothing says which.
+    Unknown,
+}
+
+/// Both directions between the ENI and one peer on one service port in one hour.
+/// Every number is a sum, a max, a min or an OR over records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowWindow {
+    /// Who opened it.
+    pub role: Role,
+    /// The other side; wider than an address when the ENI-hour was rolled up.
+    pub peer: Prefix,
+    /// IANA protocol number; 255 when the format has no protocol.
+    pub protocol: u8,
+    /// The service side's port; 0 for port-less protocols.
+    pub port: u16,
+    /// `None` when the format has no action.
+    pub action: Option<Action>,
+    /// AWS service name of the peer, empty when not given (`pkt-*-aws-service`).
+    pub service: Arc<str>,
+    /// IP bytes sent by the ENI.
+    pub egress_bytes: u64,
+    /// Packets sent by the ENI.
+    pub egress_packets: u64,
+    /// Records of the egress direction.
+    pub egress_records: u32,
+    /// IP bytes received by the ENI.
+    pub ingress_bytes: u64,
+    /// Packets received by the ENI.
+    pub ingress_packets: u64,
+    /// Records of the ingress direction.
+    pub ingress_records: u32,
+    /// Earliest `start`, Unix seconds (or `end` when the format has no start).
+    pub first_second: u32,
+    /// Latest `end`, Unix seconds.
+    pub last_second: u32,
+    /// tcp-flags of the egress records, OR-ed.
+    pub egress_flags: u8,
+    /// tcp-flags of the ingress records, OR-ed.
+    pub ingress_flags: u8,
+    /// traffic-path values of egress records as bits (bit n for path n).
+    pub traffic_paths: u16,
+    /// Minutes of the hour in which an egress record ended, bit 0 is minute 0.
+    pub minutes: u64,
+}
+
+/// How much of an ENI-hour could be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Records with status OK.
+    pub records: u64,
+    /// NODATA records: intervals known to be silent.
+    pub no_data_records: u64,
+    /// SKIPDATA records: intervals in which AWS lost records.
+    pub skip_data_records: u64,
+    /// Records that came too late for their hour and are not in the sums.
+    pub late_records: u64,
+    /// Records whose direction stayed unknown.
+    pub direction_unknown_records: u64,
+    /// Records whose role stayed unknown.
+    pub role_unknown_records: u64,
+    /// Five-minute slots of the hour for which the account and region had an object, bit 0 is
+    /// the first; 0 when the objects are not named by time.
+    pub slots: u16,
+    /// Longest aggregation interval seen, seconds (`end - start` rounded up to 60 or 600).
+    pub interval_seconds: u16,
+}
+
+impl Coverage {
+    /// Five-minute objects missing of twelve; 0 when objects are not named by time.
+    pub fn missing_slots(&self) -> u32 {
+        if self.slots == 0 { 0 } else { 12 - (self.slots & 0xfff).count_ones() }
+    }
+
+    /// Share of the hour that could be seen, in [0, 1]: five-minute objects present, less one
+    /// twelfth per SKIPDATA record (each says that an interval of unknown size was lost).
+    pub fn seen_share(&self) -> f64 {
+        let lost = f64::from(self.missing_slots()) + self.skip_data_records as f64;
+        (1.0 - lost / 12.0).max(0.0)
+    }
+}
+
+/// Sums over everything the ENI-hour saw, accepted and rejected, internal and external.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// IP bytes sent.
+    pub egress_bytes: u64,
+    /// IP bytes received.
+    pub ingress_bytes: u64,
+    /// IP bytes of records whose direction stayed unknown.
+    pub unknown_bytes: u64,
+    /// Records of inbound traffic that was rejected; kept as a count, not by peer.
+    pub ingress_rejected_records: u64,
+}
+
+/// One ENI in one closed hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EniHour {
+    /// Who.
+    pub id: EniId,
+    /// When.
+    pub hour: Hour,
+    /// Host or relay.
+    pub class: EniClass,
+    /// VPC id, empty when the format has none.
+    pub vpc: Arc<str>,
+    /// Subnet id, empty when the format has none.
+    pub subnet: Arc<str>,
+    /// Instance id, empty when absent.
+    pub instance: Arc<str>,
+    /// Peer group the format names (ASG, tag or ECS service), empty when it has none.
+    pub group: Arc<str>,
+    /// The ENI's own addresses, sorted.
+    pub own: Vec<Addr>,
+    /// What could be seen.
+    pub coverage: Coverage,
+    /// Sums over everything.
+    pub totals: Totals,
+    /// 0 addresses, 1 /24 or /48, 2 /16 or /32, 3 everything in one: reached when the ENI-hour
+    /// had more pairs than `limits::PAIRS_PER_ENI_HOUR_MAX`.
+    pub rollup_level: u8,
+    /// The pairs, sorted by (role, peer, protocol, port, action).
+    pub flows: Vec<FlowWindow>,
+}
