@@ -1,5 +1,8 @@
-//! Addresses, prefixes, direction, role.
+//! Addresses, prefixes, what is inside, and a record seen from its ENI.
 
 mod addr;
+mod internal;
+pub mod orient;
 
 pub use addr::{Addr, Prefix, PrefixError};
+pub use internal::{InternalNetworks, is_private};

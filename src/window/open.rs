@@ -1,0 +1,60 @@
+//! All open hours of a run, and when they close.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::hour::{EniHour, EniId, Hour};
+use super::ledger::{HourObjects, ObjectLedger};
+use super::resolve::{KnownEni, resolve};
+use super::shard::Shard;
+
+/// The merged open hours, with the objects they came from.
+#[derive(Clone, Debug, Default)]
+pub struct OpenHours {
+    /// Sums by ENI and hour.
+    pub shard: Shard,
+    /// Objects by account, region and hour.
+    pub ledger: ObjectLedger,
+}
+
+/// One closed hour of all ENIs.
+#[derive(Clone, Debug)]
+pub struct ClosedHour {
+    /// When.
+    pub hour: Hour,
+    /// ENIs with records or NODATA/SKIPDATA in it, sorted by id.
+    pub enis: Vec<EniHour>,
+    /// The objects it came from, by (account, region).
+    pub objects: hashbrown::HashMap<(Arc<str>, Arc<str>), HourObjects, foldhash::fast::FixedState>,
+}
+
+/// The last hour that is complete once all objects named up to `newest_named_second` are in:
+/// its end plus the lateness has passed. An object named T holds records up to T + 5 minutes.
+pub fn closes_up_to(newest_named_second: i64, lateness_seconds: i64) -> Hour {
+    Hour::of_second(newest_named_second + 300 - lateness_seconds - 3600)
+}
+
+impl OpenHours {
+    /// Open hours up to and including `last`, ascending.
+    pub fn due(&self, last: Hour) -> Vec<Hour> {
+        self.shard.hours().into_iter().filter(|hour| *hour <= last).collect()
+    }
+
+    /// Closes one hour. `known` gives what earlier hours taught about an ENI.
+    pub fn close(&mut self, hour: Hour, known: impl Fn(&EniId) -> KnownEni + Sync) -> ClosedHour {
+        let objects = self.ledger.take(hour);
+        let (open, names) = self.shard.take(hour);
+        let enis = open
+            .into_par_iter()
+            .map(|(id, eni)| {
+                let known = known(&id);
+                let mut closed = resolve(id, hour, eni, &names, &known);
+                let delivered = objects.get(&(Arc::clone(&closed.id.account), Arc::clone(&closed.id.region)));
+                closed.coverage.slots = delivered.map_or(0, |objects| objects.slots);
+                closed
+            })
+            .collect();
+        ClosedHour { hour, enis, objects }
+    }
+}

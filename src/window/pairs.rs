@@ -1,0 +1,293 @@
+//! The sums of one ENI in one open hour, keyed by pair. Additions, maxima, minima and ORs only,
+//! so partial sums from any number of workers merge to the same result in any order.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::limits::PAIRS_PER_ENI_HOUR_MAX;
+use crate::net::orient::{OwnSide, Service};
+use crate::net::{Addr, Prefix};
+use crate::record::Action;
+
+/// Flags proved that the ENI opened the connection.
+pub(super) const PROVEN_CLIENT: u8 = 1;
+/// Flags proved that the peer opened it.
+pub(super) const PROVEN_SERVED: u8 = 2;
+
+/// The map's order never reaches an output.
+pub(super) type Hasher = foldhash::fast::FixedState;
+
+/// What pairs are told apart by. 48 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct PairKey {
+    /// The other end, or its prefix's first address once rolled up.
+    pub(super) peer: Addr,
+    /// The ENI's side; the same for nearly all pairs of an ENI.
+    pub(super) own: Addr,
+    pub(super) port: u16,
+    pub(super) protocol: u8,
+    pub(super) service: Service,
+    pub(super) side: OwnSide,
+    pub(super) action: Option<Action>,
+}
+
+/// One direction of a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) bytes: u64,
+    pub(super) packets: u64,
+    pub(super) records: u32,
+    pub(super) flags: u8,
+    /// Flags proved who opened: `PROVEN_*` bits, seen from the ENI.
+    pub(super) proven: u8,
+    /// traffic-path values as bits.
+    pub(super) paths: u16,
+    /// Minutes of the hour in which a record ended.
+    pub(super) minutes: u64,
+}
+
+impl Way {
+    fn merge(&mut self, other: &Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.packets = self.packets.saturating_add(other.packets);
+        self.records = self.records.saturating_add(other.records);
+        self.flags |= other.flags;
+        self.proven |= other.proven;
+        self.paths |= other.paths;
+        self.minutes |= other.minutes;
+    }
+}
+
+/// Both directions of a pair in one hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PairSums {
+    pub(super) egress: Way,
+    pub(super) ingress: Way,
+    pub(super) first_second: u32,
+    pub(super) last_second: u32,
+    /// Index into the shard's service names, 0 for none.
+    pub(super) service_name: u16,
+}
+
+impl Default for PairSums {
+    fn default() -> Self {
+        let none = Way::default();
+        Self { egress: none, ingress: none, first_second: u32::MAX, last_second: 0, service_name: 0 }
+    }
+}
+
+impl PairSums {
+    /// Adds `other`. `names` orders service names when two disagree (the larger text wins, so
+    /// that the outcome does not depend on who came first).
+    pub(super) fn merge(&mut self, other: &Self, names: &[Arc<str>]) {
+        self.egress.merge(&other.egress);
+        self.ingress.merge(&other.ingress);
+        self.first_second = self.first_second.min(other.first_second);
+        self.last_second = self.last_second.max(other.last_second);
+        self.name(other.service_name, names);
+    }
+
+    /// Notes a service name, by index into `names`.
+    #[inline]
+    pub(super) fn name(&mut self, index: u16, names: &[Arc<str>]) {
+        if index != self.service_name && names[index as usize] > names[self.service_name as usize] {
+            self.service_name = index;
+        }
+    }
+
+    /// The same pair seen with the sides exchanged.
+    pub(super) fn flipped(mut self) -> Self {
+        std::mem::swap(&mut self.egress, &mut self.ingress);
+        for way in [&mut self.egress, &mut self.ingress] {
+            way.proven = match way.proven {
+                PROVEN_CLIENT => PROVEN_SERVED,
+                PROVEN_SERVED => PROVEN_CLIENT,
+                both_or_none => both_or_none,
+            };
+        }
+        self
+    }
+}
+
+/// The pairs of one ENI-hour, rolled up when there are too many.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pairs {
+    map: HashMap<PairKey, PairSums, Hasher>,
+    level: u8,
+}
+
+impl Pairs {
+    /// The sums of `key`, created when absent; the key is cut to the current roll-up level.
+    #[inline]
+    pub(super) fn at(&mut self, key: PairKey) -> &mut PairSums {
+        if self.map.len() >= PAIRS_PER_ENI_HOUR_MAX {
+            self.make_room(&key);
+        }
+        let key = if self.level == 0 { key } else { rolled(key, self.level) };
+        self.map.entry(key).or_default()
+    }
+
+    /// Adds all pairs of `other`; the result has the higher level of both, or more.
+    pub(super) fn merge(&mut self, mut other: Self, names: &[Arc<str>]) {
+        if other.map.len() > self.map.len() && other.level >= self.level {
+            std::mem::swap(self, &mut other);
+        }
+        while self.level < other.level {
+            self.roll_up();
+        }
+        for (key, sums) in other.map {
+            self.at(key).merge(&sums, names);
+        }
+    }
+
+    /// Re-numbers service names after their table was merged into another.
+    pub(super) fn renumber_services(&mut self, to: &[u16]) {
+        for sums in self.map.values_mut() {
+            sums.service_name = to[sums.service_name as usize];
+        }
+    }
+
+    /// 0 for addresses, up to `LEVEL_MAX`.
+    pub(super) fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// The pairs in key order. Rolled-up pairs have no service name: they mix services.
+    pub(super) fn into_sorted(self) -> Vec<(PairKey, PairSums)> {
+        let mut all: Vec<_> = self.map.into_iter().collect();
+        if self.level > 0 {
+            for (_, sums) in &mut all {
+                sums.service_name = 0;
+            }
+        }
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all
+    }
+
+    /// At the cap: rolls up until `key` fits or is already there. Distinct keys at a level only
+    /// grow with the set of records, so the final level is a function of that set.
+    #[cold]
+    fn make_room(&mut self, key: &PairKey) {
+        while self.level < LEVEL_MAX
+            && self.map.len() >= PAIRS_PER_ENI_HOUR_MAX
+            && !self.map.contains_key(&rolled(*key, self.level))
+        {
+            self.roll_up();
+        }
+    }
+
+    fn roll_up(&mut self) {
+        self.level += 1;
+        let old = std::mem::take(&mut self.map);
+        for (key, sums) in old {
+            let to = self.map.entry(rolled(key, self.level)).or_default();
+            to.egress.merge(&sums.egress);
+            to.ingress.merge(&sums.ingress);
+            to.first_second = to.first_second.min(sums.first_second);
+            to.last_second = to.last_second.max(sums.last_second);
+        }
+    }
+}
+
+/// The level at which one ENI-hour has at most a few hundred pairs whatever it contacts.
+pub(super) const LEVEL_MAX: u8 = 3;
+
+/// The prefix that `peer` stands for at a roll-up level.
+pub(super) fn peer_prefix(peer: Addr, level: u8) -> Prefix {
+    match level {
+        0 => Prefix::host(peer),
+        1 => Prefix::cut(peer, 24, 48),
+        2 => Prefix::cut(peer, 16, 32),
+        _ => Prefix::cut(peer, 0, 0),
+    }
+}
+
+/// `key` at a roll-up level: peers become prefixes; at the last level ports and own addresses
+/// go too. Own addresses that may turn out to be peers are cut like peers.
+fn rolled(key: PairKey, level: u8) -> PairKey {
+    if level == 0 {
+        return key;
+    }
+    let cut_own = level >= LEVEL_MAX || key.side == OwnSide::Undecided;
+    PairKey {
+        peer: peer_prefix(key.peer, level).addr(),
+        own: if cut_own { peer_prefix(key.own, level).addr() } else { key.own },
+        port: if level >= LEVEL_MAX { 0 } else { key.port },
+        ..key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(peer: u32) -> PairKey {
+        PairKey {
+            peer: Addr::from_v4(peer),
+            own: Addr::from_v4(0x0a00_0105),
+            port: 443,
+            protocol: 6,
+            service: Service::Peer,
+            side: OwnSide::Stated,
+            action: Some(Action::Accept),
+        }
+    }
+
+    fn add(pairs: &mut Pairs, peer: u32, bytes: u64) {
+        pairs.at(key(peer)).egress.bytes += bytes;
+    }
+
+    #[test]
+    fn the_cap_is_reached_by_distinct_pairs_not_by_records() {
+        let mut pairs = Pairs::default();
+        for _ in 0..3 {
+            for peer in 0..PAIRS_PER_ENI_HOUR_MAX as u32 {
+                add(&mut pairs, 0xf000_0000 + peer, 1);
+            }
+        }
+        assert_eq!(pairs.level(), 0);
+        add(&mut pairs, 0xf100_0000, 1);
+        assert_eq!(pairs.level(), 1);
+        let rows = pairs.into_sorted();
+        assert_eq!(rows.len(), PAIRS_PER_ENI_HOUR_MAX / 256 + 1);
+        assert_eq!(
+            rows.iter().map(|(_, s)| s.egress.bytes).sum::<u64>(),
+            3 * PAIRS_PER_ENI_HOUR_MAX as u64 + 1
+        );
+    }
+
+    #[test]
+    fn roll_up_is_a_function_of_the_set_however_it_was_split() {
+        let peers: Vec<u32> = (0..PAIRS_PER_ENI_HOUR_MAX as u32 + 500).map(|i| 0xf000_0000 + i * 3).collect();
+        let mut whole = Pairs::default();
+        peers.iter().for_each(|&p| add(&mut whole, p, u64::from(p & 0xff)));
+        for parts in [2, 3, 7] {
+            let mut merged = Pairs::default();
+            for part in 0..parts {
+                let mut one = Pairs::default();
+                peers
+                    .iter()
+                    .rev()
+                    .skip(part)
+                    .step_by(parts)
+                    .for_each(|&p| add(&mut one, p, u64::from(p & 0xff)));
+                merged.merge(one, &["".into()]);
+            }
+            assert_eq!(merged.level(), whole.level());
+            assert_eq!(merged.into_sorted(), whole.clone().into_sorted());
+        }
+    }
+
+    #[test]
+    fn the_last_level_is_bounded_whatever_comes() {
+        let mut pairs = Pairs::default();
+        for i in 0..60_000_u32 {
+            let mut k = key(i.wrapping_mul(0x9e37_79b9));
+            k.port = i as u16;
+            pairs.at(k).egress.bytes += 1;
+        }
+        assert_eq!(pairs.level(), LEVEL_MAX);
+        assert_eq!(pairs.into_sorted().len(), 1);
+    }
+}

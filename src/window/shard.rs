@@ -1,0 +1,472 @@
+//! What one worker owns: open hours of the ENIs it has met. Nothing here is shared while it is
+//! written; shards meet by `merge`, in any order, with the same result.
+
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashTable};
+
+use super::hour::{Coverage, EniId, Hour, Totals};
+use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, Pairs};
+use crate::net::orient::{OwnSide, Service, orient, service_side};
+use crate::record::{Action, FlowRecord, LogStatus, SkipReason};
+use std::hash::BuildHasher;
+
+/// Protocol number used when the format has no `protocol`: IANA reserves 255.
+pub const PROTOCOL_ABSENT: u8 = 255;
+
+/// Interface types whose traffic is not their own (VPC user guide, `interface-type`; an open
+/// vocabulary, written with `_` or `-`).
+const RELAY_TYPES: [&str; 11] = [
+    "nat_gateway",
+    "regional_nat_gateway",
+    "network_load_balancer",
+    "gateway_load_balancer",
+    "gateway_load_balancer_endpoint",
+    "load_balancer",
+    "amazon_elb",
+    "transit_gateway",
+    "vpc_endpoint",
+    "global_accelerator_managed",
+    "api_gateway_managed",
+];
+
+/// What is known of an ENI beside its flows. Texts keep the largest value seen, so that the
+/// outcome does not depend on order when AWS's best-effort metadata disagrees with itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EniMeta {
+    pub(super) vpc: Text,
+    pub(super) subnet: Text,
+    pub(super) instance: Text,
+    pub(super) group: Text,
+    /// The format has an instance column, an OK record left it empty, and `pkt-*` differed.
+    pub(super) forwards: bool,
+    /// `interface-type` names a relay.
+    pub(super) relay_type: bool,
+}
+
+/// A text that only grows in lexicographic order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Text(Option<Arc<str>>);
+
+impl Text {
+    #[inline]
+    fn note(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() && self.0.as_deref().is_none_or(|have| have.as_bytes() < bytes) {
+            self.0 = Some(lossy(bytes));
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        if other.0 > self.0 {
+            self.0 = other.0;
+        }
+    }
+
+    pub(super) fn get(&self) -> Arc<str> {
+        self.0.clone().unwrap_or_else(|| Arc::from(""))
+    }
+}
+
+fn lossy(bytes: &[u8]) -> Arc<str> {
+    Arc::from(&*String::from_utf8_lossy(bytes))
+}
+
+/// One ENI in one open hour.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenEniHour {
+    pub(super) meta: EniMeta,
+    pub(super) coverage: Coverage,
+    pub(super) totals: Totals,
+    pub(super) pairs: Pairs,
+}
+
+impl OpenEniHour {
+    fn merge(&mut self, other: Self, names: &[Arc<str>]) {
+        let (meta, more) = (&mut self.meta, other.meta);
+        meta.vpc.merge(more.vpc);
+        meta.subnet.merge(more.subnet);
+        meta.instance.merge(more.instance);
+        meta.group.merge(more.group);
+        meta.forwards |= more.forwards;
+        meta.relay_type |= more.relay_type;
+        self.coverage.add(&other.coverage);
+        self.totals.add(&other.totals);
+        self.pairs.merge(other.pairs, names);
+    }
+}
+
+/// The open hours of one ENI; an object touches one or two.
+#[derive(Clone, Debug)]
+struct Slot {
+    id: EniId,
+    hours: Vec<(Hour, OpenEniHour)>,
+}
+
+impl Slot {
+    #[inline]
+    fn hour(&mut self, hour: Hour) -> &mut OpenEniHour {
+        let at = match self.hours.iter().rposition(|(h, _)| *h == hour) {
+            Some(at) => at,
+            None => {
+                self.hours.push((hour, OpenEniHour::default()));
+                self.hours.len() - 1
+            }
+        };
+        &mut self.hours[at].1
+    }
+}
+
+/// What the object being read says for records that do not say it themselves.
+#[derive(Clone, Debug)]
+pub struct ObjectContext {
+    /// Account of the object's key; used when a record has none or says `unknown`.
+    pub account: Arc<str>,
+    /// Region of the object's key; used when a record has none.
+    pub region: Arc<str>,
+    /// The time `T` in the object's name, Unix seconds: its records end in `[T, T + 5 min)`.
+    pub named_second: Option<i64>,
+    /// How long after its end an hour still takes records, seconds.
+    pub lateness_seconds: i64,
+    /// Only records whose `end` lies in `[from, to)`, Unix seconds, are taken.
+    pub from_second: i64,
+    /// See `from_second`.
+    pub to_second: i64,
+}
+
+impl Default for ObjectContext {
+    fn default() -> Self {
+        Self {
+            account: Arc::from("unknown"),
+            region: Arc::from("unknown"),
+            named_second: None,
+            lateness_seconds: i64::MAX / 4,
+            from_second: i64::MIN,
+            to_second: i64::MAX,
+        }
+    }
+}
+
+impl ObjectContext {
+    /// Whether a record of `hour` found in this object is too late for it. A property of the
+    /// record and its object alone: the hour closes when the objects named up to its end plus
+    /// the lateness are in, and this object is named after that.
+    #[inline]
+    fn is_late(&self, hour: Hour) -> bool {
+        self.named_second.is_some_and(|t| t >= hour.end_second().saturating_add(self.lateness_seconds))
+    }
+}
+
+/// Earliest and latest believable `end`: 2000-01-01 and 2200-01-01. VPC Flow Logs exist since
+/// 2015; the room is for clocks, not for nonsense.
+const TIME_RANGE: std::ops::Range<i64> = 946_684_800..7_258_118_400;
+
+/// The open hours of the ENIs one worker has met.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    slots: Vec<Slot>,
+    index: HashTable<u32>,
+    hasher: Hasher,
+    /// AWS service names; index 0 is the empty name.
+    service_names: Vec<Arc<str>>,
+    /// The slot of the last record: neighbours in an object are often of one ENI.
+    last: u32,
+    /// Records outside `--from/--to`, which belong to no hour of this run.
+    pub out_of_period_records: u64,
+    /// Earliest and latest `end` taken, Unix seconds.
+    pub seconds: Option<(i64, i64)>,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            index: HashTable::new(),
+            hasher: Hasher::default(),
+            service_names: vec![Arc::from("")],
+            last: 0,
+            out_of_period_records: 0,
+            seconds: None,
+        }
+    }
+}
+
+impl Shard {
+    /// Adds one record of the object described by `context`; gives the hour it was added to, or
+    /// `None` when it came too late or lies outside the period asked for (both are counted).
+    ///
+    /// # Errors
+    /// The reason for which the record belongs to no ENI or hour.
+    #[inline]
+    pub fn add(
+        &mut self,
+        record: &FlowRecord<'_>,
+        context: &ObjectContext,
+    ) -> Result<Option<Hour>, SkipReason> {
+        if record.eni.is_empty() {
+            return Err(SkipReason::NoInterface);
+        }
+        let end = record.end.or(record.start).or(context.named_second).ok_or(SkipReason::NoEventTime)?;
+        if !TIME_RANGE.contains(&end) {
+            return Err(SkipReason::TimeOutOfRange);
+        }
+        if end < context.from_second || end >= context.to_second {
+            self.out_of_period_records += 1;
+            return Ok(None);
+        }
+        let hour = Hour::of_second(end);
+        let service = self.service_index(record);
+        let at = self.slot(record, context);
+        let Self { slots, service_names, .. } = self;
+        let open = slots[at].hour(hour);
+        if context.is_late(hour) {
+            open.coverage.late_records += 1;
+            return Ok(None);
+        }
+        self.seconds = Some(self.seconds.map_or((end, end), |(a, b)| (a.min(end), b.max(end))));
+        open.note(record, end, service, service_names);
+        Ok(Some(hour))
+    }
+
+    /// Adds everything in `other`.
+    pub fn merge(&mut self, other: Self) {
+        if self.slots.is_empty() {
+            let out = self.out_of_period_records + other.out_of_period_records;
+            *self = Self { out_of_period_records: out, ..other };
+            return;
+        }
+        let to: Vec<u16> = other.service_names.iter().map(|name| self.intern_service(name)).collect();
+        let same_names = to.iter().enumerate().all(|(from, to)| from == *to as usize);
+        for slot in other.slots {
+            let at = self.slot_of(&slot.id);
+            let Self { slots, service_names, .. } = self;
+            for (hour, mut open) in slot.hours {
+                if !same_names {
+                    open.pairs.renumber_services(&to);
+                }
+                slots[at].hour(hour).merge(open, service_names);
+            }
+        }
+        self.out_of_period_records += other.out_of_period_records;
+        self.seconds = match (self.seconds, other.seconds) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, two) => one.or(two),
+        };
+    }
+
+    /// The hours in which something is open, ascending.
+    pub fn hours(&self) -> std::collections::BTreeSet<Hour> {
+        self.slots.iter().flat_map(|s| s.hours.iter().map(|(hour, _)| *hour)).collect()
+    }
+
+    /// Takes one hour out, sorted by ENI; ENIs left without open hours are forgotten.
+    pub(super) fn take(&mut self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, Arc<[Arc<str>]>) {
+        let mut taken = Vec::new();
+        for slot in &mut self.slots {
+            if let Some(at) = slot.hours.iter().position(|(h, _)| *h == hour) {
+                taken.push((slot.id.clone(), slot.hours.swap_remove(at).1));
+            }
+        }
+        if self.slots.iter().any(|s| s.hours.is_empty()) {
+            self.slots.retain(|s| !s.hours.is_empty());
+            self.index.clear();
+            for at in 0..self.slots.len() {
+                let hash = id_hash(&self.hasher, self.slots[at].id.eni.as_bytes());
+                let Self { index, slots, hasher, .. } = self;
+                index.insert_unique(hash, at as u32, |&i| {
+                    id_hash(hasher, slots[i as usize].id.eni.as_bytes())
+                });
+            }
+            self.last = 0;
+        }
+        taken.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        (taken, self.service_names.clone().into())
+    }
+
+    /// The slot a record belongs to.
+    #[inline]
+    fn slot(&mut self, record: &FlowRecord<'_>, context: &ObjectContext) -> usize {
+        let account = match record.account {
+            b"" | b"unknown" => context.account.as_bytes(),
+            own => own,
+        };
+        let region = if record.region.is_empty() { context.region.as_bytes() } else { record.region };
+        let is = |slot: &Slot| {
+            slot.id.eni.as_bytes() == record.eni
+                && slot.id.account.as_bytes() == account
+                && slot.id.region.as_bytes() == region
+        };
+        if self.slots.get(self.last as usize).is_some_and(is) {
+            return self.last as usize;
+        }
+        let hash = id_hash(&self.hasher, record.eni);
+        self.last = match self.index.find(hash, |&i| is(&self.slots[i as usize])) {
+            Some(&at) => at,
+            None => {
+                let id = EniId { account: lossy(account), region: lossy(region), eni: lossy(record.eni) };
+                self.new_slot(id)
+            }
+        };
+        self.last as usize
+    }
+
+    fn slot_of(&mut self, id: &EniId) -> usize {
+        let hash = id_hash(&self.hasher, id.eni.as_bytes());
+        let found = self.index.find(hash, |&i| self.slots[i as usize].id == *id).copied();
+        found.unwrap_or_else(|| self.new_slot(id.clone())) as usize
+    }
+
+    #[cold]
+    fn new_slot(&mut self, id: EniId) -> u32 {
+        // A lossy id can differ from the record's bytes; it is then found by its own text.
+        let hash = id_hash(&self.hasher, id.eni.as_bytes());
+        if let Some(&at) = self.index.find(hash, |&i| self.slots[i as usize].id == id) {
+            return at;
+        }
+        let at = self.slots.len() as u32;
+        self.slots.push(Slot { id, hours: Vec::new() });
+        let Self { index, slots, hasher, .. } = self;
+        index.insert_unique(hash, at, |&i| id_hash(hasher, slots[i as usize].id.eni.as_bytes()));
+        at
+    }
+
+    /// Index of the peer's AWS service name.
+    #[inline]
+    fn service_index(&mut self, record: &FlowRecord<'_>) -> (u16, u16) {
+        let mut of = |name: &[u8]| {
+            if name.is_empty() { 0 } else { self.intern_service(&String::from_utf8_lossy(name)) }
+        };
+        (of(record.src_service), of(record.dst_service))
+    }
+
+    fn intern_service(&mut self, name: &str) -> u16 {
+        match self.service_names.iter().position(|have| **have == *name) {
+            Some(at) => at as u16,
+            // AWS names a few dozen services; a flood of invented ones is not a vocabulary.
+            None if self.service_names.len() >= SERVICE_NAMES_MAX => 0,
+            None => {
+                self.service_names.push(Arc::from(name));
+                (self.service_names.len() - 1) as u16
+            }
+        }
+    }
+}
+
+/// Distinct AWS service names kept (22 are documented).
+const SERVICE_NAMES_MAX: usize = 256;
+
+fn id_hash(hasher: &Hasher, eni: &[u8]) -> u64 {
+    hasher.hash_one(eni)
+}
+
+impl OpenEniHour {
+    /// Adds one record that belongs to this ENI-hour.
+    #[inline]
+    fn note(&mut self, record: &FlowRecord<'_>, end: i64, services: (u16, u16), names: &[Arc<str>]) {
+        self.note_meta(record);
+        match record.status {
+            LogStatus::Ok => {}
+            LogStatus::NoData => {
+                self.coverage.no_data_records += 1;
+                return;
+            }
+            LogStatus::SkipData => {
+                self.coverage.skip_data_records += 1;
+                return;
+            }
+        }
+        self.coverage.records += 1;
+        let bytes = record.bytes.unwrap_or(0);
+        let Some(at) = orient(record) else {
+            self.totals.unknown_bytes += bytes;
+            self.coverage.direction_unknown_records += 1;
+            return;
+        };
+        let start = record.start.unwrap_or(end).min(end);
+        let interval = (end - start).clamp(0, 600) as u16;
+        self.coverage.interval_seconds =
+            self.coverage.interval_seconds.max(if interval > 60 { 600 } else { 60 });
+        if at.side == OwnSide::Undecided {
+            // Counted into totals once the hour has decided.
+        } else if at.egress {
+            self.totals.egress_bytes += bytes;
+        } else {
+            self.totals.ingress_bytes += bytes;
+            if record.action == Some(Action::Reject) {
+                // Strangers knocking: a count is all that egress needs, and there are many.
+                self.totals.ingress_rejected_records += 1;
+                return;
+            }
+        }
+        let service = service_side(&at, record.tcp_flags);
+        let key = PairKey {
+            peer: at.peer,
+            own: at.own,
+            port: service.port,
+            protocol: record.protocol.unwrap_or(PROTOCOL_ABSENT),
+            service: service.side,
+            side: at.side,
+            action: record.action,
+        };
+        let sums = self.pairs.at(key);
+        let way = if at.egress { &mut sums.egress } else { &mut sums.ingress };
+        way.bytes = way.bytes.saturating_add(bytes);
+        way.packets = way.packets.saturating_add(record.packets.unwrap_or(0));
+        way.records = way.records.saturating_add(1);
+        way.flags |= record.tcp_flags.unwrap_or(0);
+        way.paths |= record.traffic_path.map_or(0, |path| 1 << path.min(15));
+        way.minutes |= 1 << (end.rem_euclid(3600) / 60);
+        if service.proven {
+            way.proven |= if service.side == Service::Peer { PROVEN_CLIENT } else { PROVEN_SERVED };
+        }
+        sums.first_second = sums.first_second.min(start.clamp(0, i64::from(u32::MAX)) as u32);
+        sums.last_second = sums.last_second.max(end.clamp(0, i64::from(u32::MAX)) as u32);
+        sums.name(if at.egress { services.1 } else { services.0 }, names);
+    }
+
+    #[inline]
+    fn note_meta(&mut self, record: &FlowRecord<'_>) {
+        let meta = &mut self.meta;
+        meta.vpc.note(record.vpc);
+        meta.subnet.note(record.subnet);
+        meta.instance.note(record.instance);
+        meta.group.note(record.group);
+        if !record.interface_type.is_empty() && !meta.relay_type {
+            meta.relay_type = is_relay_type(record.interface_type);
+        }
+        if record.has_instance_column && record.instance.is_empty() && !meta.forwards {
+            let differs = |packet: Option<_>, shown| packet.is_some() && packet != shown;
+            meta.forwards = differs(record.pkt_src, record.src) || differs(record.pkt_dst, record.dst);
+        }
+    }
+}
+
+/// Whether an `interface-type` names something that forwards other people's traffic.
+fn is_relay_type(text: &[u8]) -> bool {
+    let same = |name: &&str| {
+        name.len() == text.len()
+            && name.bytes().zip(text).all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'_' && *b == b'-'))
+    };
+    RELAY_TYPES.iter().any(|name| same(&name))
+}
+
+impl Coverage {
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.no_data_records += other.no_data_records;
+        self.skip_data_records += other.skip_data_records;
+        self.late_records += other.late_records;
+        self.direction_unknown_records += other.direction_unknown_records;
+        self.role_unknown_records += other.role_unknown_records;
+        self.slots |= other.slots;
+        self.interval_seconds = self.interval_seconds.max(other.interval_seconds);
+    }
+}
+
+impl Totals {
+    fn add(&mut self, other: &Self) {
+        self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
+        self.ingress_bytes = self.ingress_bytes.saturating_add(other.ingress_bytes);
+        self.unknown_bytes = self.unknown_bytes.saturating_add(other.unknown_bytes);
+        self.ingress_rejected_records += other.ingress_rejected_records;
+    }
+}
