@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
 use super::hour::{Coverage, EniId, Hour, Totals};
 use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, Pairs};

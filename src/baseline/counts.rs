@@ -1,0 +1,174 @@
+//! Small mergeable distributions: sizes of new destinations and producer/consumer balance.
+
+use serde::{Deserialize, Serialize};
+
+use super::level::Level;
+
+/// Bins per doubling of a size.
+const BINS_PER_DOUBLING: f64 = 4.0;
+/// Largest sizes that describe the tail's fall, as a share of all and at least.
+const TAIL_SHARE: f64 = 0.05;
+const TAIL_MIN: u32 = 8;
+
+/// How many things had which size, in quarter doublings. Sums merge in any order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SizeCounts {
+    /// (bin, count), sorted by bin.
+    bins: Vec<(u8, u32)>,
+}
+
+impl SizeCounts {
+    /// Counts one size.
+    pub fn add(&mut self, size: Level) {
+        self.add_bin((size.log2() * BINS_PER_DOUBLING).min(255.0) as u8, 1);
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (bin, count) in &other.bins {
+            self.add_bin(*bin, *count);
+        }
+    }
+
+    fn add_bin(&mut self, bin: u8, count: u32) {
+        match self.bins.binary_search_by_key(&bin, |(b, _)| *b) {
+            Ok(at) => self.bins[at].1 = self.bins[at].1.saturating_add(count),
+            Err(at) => self.bins.insert(at, (bin, count)),
+        }
+    }
+
+    /// How many were counted.
+    pub fn n(&self) -> u32 {
+        self.bins.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Share at least as large as `size`. Beyond the largest it falls off exponentially in
+    /// doublings (a Pareto tail in bytes) at the rate of the largest twentieth. 1 of nothing.
+    pub fn survival(&self, size: Level) -> f64 {
+        let n = f64::from(self.n());
+        if n == 0.0 {
+            return 1.0;
+        }
+        let bin = (size.log2() * BINS_PER_DOUBLING).min(255.0) as u8;
+        let as_large: u32 = self.bins.iter().filter(|(b, _)| *b >= bin).map(|(_, count)| count).sum();
+        if as_large > 0 {
+            return (f64::from(as_large) / n).min(1.0);
+        }
+        let (largest, _) = self.bins.last().expect("n > 0, so there is a bin");
+        let beyond = f64::from(bin - largest) / BINS_PER_DOUBLING;
+        1.0 / (n + 1.0) * (-beyond / self.mean_excess(n)).exp()
+    }
+
+    /// Mean distance, in doublings, of the largest sizes above the smallest of them.
+    fn mean_excess(&self, n: f64) -> f64 {
+        let wanted = ((n * TAIL_SHARE) as u32).max(TAIL_MIN);
+        let (mut taken, mut sum, mut start) = (0_u32, 0.0, 0.0);
+        for (bin, count) in self.bins.iter().rev() {
+            taken += count;
+            start = f64::from(*bin);
+            sum += f64::from(*bin) * f64::from(*count);
+            if taken >= wanted {
+                break;
+            }
+        }
+        // Web object sizes fall by e every 1 to 1.5 doublings (Crovella & Bestavros 1997, alpha
+        // about 1.0 to 1.4): half a doubling is the thinnest tail believed from a small sample.
+        ((sum / f64::from(taken) - start) / BINS_PER_DOUBLING).max(0.5)
+    }
+}
+
+/// Bins of the producer/consumer balance.
+pub const BALANCE_BINS: usize = 32;
+/// Clip of the ratio before atanh.
+const BALANCE_CLIP: f64 = 0.99;
+
+/// Counts of hours by producer/consumer ratio. Sums merge in any order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceCounts {
+    bins: [u32; BALANCE_BINS],
+}
+
+/// The producer/consumer ratio (Bullard & Gerth, FloCon 2014): 1 pure push, 0 balanced, -1 pull.
+pub fn producer_consumer_ratio(out_bytes: u64, in_bytes: u64) -> f64 {
+    let (sent, received) = (out_bytes as f64, in_bytes as f64);
+    if sent + received == 0.0 { 0.0 } else { (sent - received) / (sent + received) }
+}
+
+fn balance_bin(ratio: f64) -> usize {
+    let edge = BALANCE_CLIP.atanh();
+    let at = (ratio.clamp(-BALANCE_CLIP, BALANCE_CLIP).atanh() + edge) / (2.0 * edge);
+    ((at * BALANCE_BINS as f64) as usize).min(BALANCE_BINS - 1)
+}
+
+impl BalanceCounts {
+    /// Counts one ratio.
+    pub fn add(&mut self, ratio: f64) {
+        self.bins[balance_bin(ratio)] += 1;
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (to, from) in self.bins.iter_mut().zip(&other.bins) {
+            *to = to.saturating_add(*from);
+        }
+    }
+
+    /// How many were counted.
+    pub fn n(&self) -> u32 {
+        self.bins.iter().sum()
+    }
+
+    /// How many were at least as much of a producer as `ratio`.
+    pub fn as_much(&self, ratio: f64) -> u32 {
+        self.bins[balance_bin(ratio)..].iter().sum()
+    }
+
+    /// The middle ratio; `None` of nothing.
+    pub fn median(&self) -> Option<f64> {
+        let half = self.n().div_ceil(2);
+        let mut sum = 0;
+        let at = self.bins.iter().position(|count| {
+            sum += count;
+            sum >= half && half > 0
+        })?;
+        let edge = BALANCE_CLIP.atanh();
+        Some((((at as f64 + 0.5) / BALANCE_BINS as f64) * 2.0 * edge - edge).tanh())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survival_falls_and_reaches_beyond_the_largest() {
+        let mut sizes = SizeCounts::default();
+        (0..1000_u64).for_each(|i| sizes.add(Level::of_bytes(1000 * (i + 1))));
+        let at = |bytes| sizes.survival(Level::of_bytes(bytes));
+        assert!(at(1) > 0.99 && at(500_000) > 0.3 && at(500_000) < 0.7);
+        assert!(at(1 << 30) < 1e-3 && at(1 << 34) < at(1 << 30) && at(1 << 34) > 0.0);
+        assert!((SizeCounts::default().survival(Level(1)) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sizes_merge_in_any_order() {
+        let (mut a, mut b) = (SizeCounts::default(), SizeCounts::default());
+        [5, 5000, 50_000].iter().for_each(|&x| a.add(Level::of_bytes(x)));
+        [7, 5000, 1 << 33].iter().for_each(|&x| b.add(Level::of_bytes(x)));
+        let (mut ab, mut ba) = (a.clone(), b.clone());
+        ab.merge(&b);
+        ba.merge(&a);
+        assert_eq!((&ab, ab.n()), (&ba, 6));
+    }
+
+    #[test]
+    fn uploads_and_downloads_lie_at_opposite_ends() {
+        assert!((producer_consumer_ratio(100, 0) - 1.0).abs() < 1e-12);
+        assert!((producer_consumer_ratio(0, 0)).abs() < 1e-12);
+        let mut balance = BalanceCounts::default();
+        (0..99).for_each(|_| balance.add(-0.8));
+        assert_eq!((balance.as_much(0.9), balance.as_much(-0.95)), (0, 99));
+        assert!((balance.median().unwrap() + 0.8).abs() < 0.1);
+        assert_eq!(BalanceCounts::default().median(), None);
+    }
+}

@@ -1,0 +1,236 @@
+//! What the account as a whole has done: who else knows a destination, how often rare things
+//! happen, how surprising standardised values have been.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::counts::{BalanceCounts, SizeCounts};
+use super::destination::DestinationKey;
+use super::eni::{AGED_HOURS, EniModel, Novelty};
+use super::level::Level;
+use super::robust::median;
+use super::tail::{Tail, ZCounts};
+use crate::limits::HISTORY_DAYS;
+use crate::window::{Day, Hour};
+
+/// Standardised values that are pooled over ENIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Pool {
+    /// `Series::Client`, per hour.
+    Client,
+    /// `Series::ServedTop`, per hour.
+    ServedTop,
+    /// `Series::FanOut`, per hour.
+    FanOut,
+    /// `Series::RejectedFanOut`, per hour.
+    RejectedFanOut,
+    /// Volume to a known destination, per active hour.
+    DestinationHour,
+    /// Volume to a known destination, per active day.
+    DestinationDay,
+}
+
+/// Number of pools.
+pub const POOLS: usize = 6;
+
+/// Rare events whose rate is learned by counting ENI-hours (detector D8).
+pub const RARE_EVENTS: usize = 5;
+
+/// One day of pooled counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetDay {
+    /// Which day.
+    pub day: u32,
+    /// ENI-hours scored.
+    pub eni_hours: u64,
+    /// ENI-hours in which each rare event happened.
+    pub rare: [u64; RARE_EVENTS],
+    /// z values by `Pool`.
+    pub pools: [ZCounts; POOLS],
+}
+
+/// First and last use of something by a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// First hour.
+    pub first_hour: u32,
+    /// Last hour.
+    pub last_hour: u32,
+}
+
+/// Everything remembered of an account between days.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetHistory {
+    /// First hour with coverage.
+    pub first_hour: Option<u32>,
+    /// Use of destinations by group.
+    pub destinations: BTreeMap<DestinationKey, BTreeMap<Arc<str>, Used>>,
+    /// First and last use of client ports: (protocol, port, use), sorted.
+    pub ports: Vec<(u8, u16, Used)>,
+    /// Pooled counts by day.
+    pub days: VecDeque<FleetDay>,
+}
+
+impl FleetHistory {
+    /// Notes that `group` used a destination between two hours.
+    pub fn note_destination(&mut self, key: &DestinationKey, group: &Arc<str>, first: u32, last: u32) {
+        let uses = self.destinations.entry(key.clone()).or_default();
+        let used = uses.entry(Arc::clone(group)).or_insert(Used { first_hour: first, last_hour: last });
+        used.last_hour = used.last_hour.max(last);
+    }
+
+    /// Notes the use of a client port on `day`.
+    pub fn note_port(&mut self, protocol: u8, port: u16, day: Day) {
+        let (first_hour, last_hour) = (day.first_hour().0, day.first_hour().0 + 23);
+        match self.ports.binary_search_by_key(&(protocol, port), |p| (p.0, p.1)) {
+            Ok(at) => self.ports[at].2.last_hour = last_hour,
+            Err(at) => self.ports.insert(at, (protocol, port, Used { first_hour, last_hour })),
+        }
+    }
+
+    /// Drops what has left the look-back before `day`.
+    pub fn forget(&mut self, day: Day) {
+        let old = |last_hour: u32| Hour(last_hour).day().0 + (HISTORY_DAYS as u32) < day.0;
+        self.destinations.retain(|_, uses| {
+            uses.retain(|_, used| !old(used.last_hour));
+            !uses.is_empty()
+        });
+        self.ports.retain(|(_, _, used)| !old(used.last_hour));
+        while self.days.front().is_some_and(|d| d.day + (HISTORY_DAYS as u32) < day.0) {
+            self.days.pop_front();
+        }
+    }
+}
+
+/// Rates and sizes of new destinations that an ENI's own are shrunk to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoveltyPrior {
+    /// New destinations per active hour, by `Novelty`: the median ENI's.
+    pub per_hour: [f64; Novelty::ALL.len()],
+    /// Sizes of all of them, by `Novelty`.
+    pub sizes: [SizeCounts; Novelty::ALL.len()],
+}
+
+/// New destinations an hour assumed of an ENI when no ENI has history, by `Novelty`: one a day.
+const PRIOR_PER_HOUR: f64 = 1.0 / 24.0;
+/// ENI-hours that `PRIOR_PER_HOUR` counts for in an ENI's rate: half an event in four weeks.
+const RATE_FLOOR_EVENTS: f64 = 0.5;
+
+impl NoveltyPrior {
+    fn learn<'a>(enis: impl Iterator<Item = &'a EniModel> + Clone) -> Self {
+        let mut sizes: [SizeCounts; Novelty::ALL.len()] = Default::default();
+        for eni in enis.clone() {
+            for (to, from) in sizes.iter_mut().zip(&eni.novelty.sizes) {
+                to.merge(from);
+            }
+        }
+        let per_hour = Novelty::ALL.map(|class| {
+            let mut rates: Vec<f64> = enis
+                .clone()
+                .filter(|e| e.novelty.hours >= 24)
+                .map(|e| {
+                    (f64::from(e.novelty.sizes[class as usize].n()) + RATE_FLOOR_EVENTS)
+                        / f64::from(e.novelty.hours)
+                })
+                .collect();
+            median(&mut rates).unwrap_or(PRIOR_PER_HOUR)
+        });
+        Self { per_hour, sizes }
+    }
+
+    /// Survival of a first-day size among new destinations of a class. Before there is data:
+    /// half are above 16 KiB and each doubling beyond halves what is left.
+    pub fn survival(&self, class: Novelty, size: Level) -> f64 {
+        const PRIOR_EVENTS: f64 = 4.0;
+        let prior = (16.0 * 1024.0 / super::level::bytes_of(size.log2()).max(1.0)).min(1.0);
+        let sizes = &self.sizes[class as usize];
+        let n = f64::from(sizes.n());
+        (n * sizes.survival(size) + PRIOR_EVENTS * prior) / (n + PRIOR_EVENTS)
+    }
+}
+
+/// The model of an account for one day.
+#[derive(Clone, Debug)]
+pub struct FleetModel {
+    /// Priors by group; the account's own under the empty name.
+    pub novelty: BTreeMap<Arc<str>, NoveltyPrior>,
+    /// Producer/consumer balance of all.
+    pub balance: BalanceCounts,
+    /// ENIs with a model, by group.
+    pub group_enis: BTreeMap<Arc<str>, u32>,
+    /// Tails by `Pool`.
+    pub tails: [Tail; POOLS],
+    /// ENI-hours scored in the look-back.
+    pub eni_hours: u64,
+    /// ENI-hours with each rare event.
+    pub rare: [u64; RARE_EVENTS],
+    /// ENIs active in the last day.
+    pub enis: u32,
+}
+
+/// Members that a group needs before its own prior is used instead of the account's.
+const GROUP_ENIS_MIN: u32 = 4;
+
+impl FleetModel {
+    /// Derives the model from the history and its ENIs (each with its group).
+    pub fn learn(history: &FleetHistory, enis: &[(Arc<str>, &EniModel)], active: u32) -> Self {
+        let mut group_enis: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        for (group, _) in enis {
+            *group_enis.entry(Arc::clone(group)).or_default() += 1;
+        }
+        let mut novelty: BTreeMap<Arc<str>, NoveltyPrior> = group_enis
+            .iter()
+            .filter(|(_, count)| **count >= GROUP_ENIS_MIN)
+            .map(|(group, _)| {
+                let members = enis.iter().filter(|(g, _)| g == group).map(|(_, e)| *e);
+                (Arc::clone(group), NoveltyPrior::learn(members))
+            })
+            .collect();
+        novelty.insert("".into(), NoveltyPrior::learn(enis.iter().map(|(_, e)| *e)));
+        let mut balance = BalanceCounts::default();
+        enis.iter().for_each(|(_, e)| balance.merge(&e.balance));
+        let mut pools: [ZCounts; POOLS] = Default::default();
+        let mut rare = [0; RARE_EVENTS];
+        for day in &history.days {
+            pools.iter_mut().zip(&day.pools).for_each(|(to, from)| to.merge(from));
+            rare.iter_mut().zip(&day.rare).for_each(|(to, from)| *to += from);
+        }
+        Self {
+            novelty,
+            balance,
+            group_enis,
+            tails: pools.map(|p| p.tail()),
+            eni_hours: history.days.iter().map(|d| d.eni_hours).sum(),
+            rare,
+            enis: active,
+        }
+    }
+
+    /// The prior of a group, or the account's when the group is small.
+    pub fn prior(&self, group: &str) -> &NoveltyPrior {
+        self.novelty.get(group).unwrap_or_else(|| &self.novelty[""])
+    }
+}
+
+impl FleetHistory {
+    /// Whether a destination has been used for at least `AGED_HOURS` by anyone.
+    pub fn is_known(&self, key: &DestinationKey, now: Hour) -> bool {
+        self.destinations
+            .get(key)
+            .is_some_and(|uses| uses.values().any(|u| u.first_hour + AGED_HOURS <= now.0))
+    }
+
+    /// The same, by a member of `group`.
+    pub fn is_known_to(&self, key: &DestinationKey, group: &str, now: Hour) -> bool {
+        let uses = self.destinations.get(key).and_then(|uses| uses.get(group));
+        uses.is_some_and(|u| u.first_hour + AGED_HOURS <= now.0)
+    }
+
+    /// Whether a client port has been used for at least `AGED_HOURS` by anyone.
+    pub fn is_port_known(&self, protocol: u8, port: u16, now: Hour) -> bool {
+        let at = self.ports.binary_search_by_key(&(protocol, port), |p| (p.0, p.1));
+        at.is_ok_and(|at| self.ports[at].2.first_hour + AGED_HOURS <= now.0)
+    }
+}

@@ -1,0 +1,197 @@
+//! Baselines: what each ENI, and the account around it, normally sends out.
+//!
+//! A baseline is a left fold over closed days with a 28-day memory. It changes at UTC midnight,
+//! event time, and never inside a day, so nothing in a day depends on order. What a day is
+//! compared with (`Snapshot`) is derived from the histories and hashed.
+
+pub mod counts;
+pub mod destination;
+pub mod eni;
+pub mod fleet;
+pub mod level;
+pub mod robust;
+pub mod series;
+pub mod tail;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::HISTORY_DAYS;
+use crate::window::{Day, EniId, Hour, KnownEni};
+use eni::{EniHistory, EniModel, EniToday};
+use fleet::{FleetDay, FleetHistory, FleetModel};
+
+/// Everything remembered between days, by account and region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Fleets by (account, region).
+    pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetHistory>,
+    /// ENIs.
+    pub enis: BTreeMap<EniId, EniHistory>,
+}
+
+/// What one day is compared with.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The day it is for.
+    pub day: Day,
+    /// Fleets by (account, region).
+    pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetModel>,
+    /// ENIs.
+    pub enis: BTreeMap<EniId, EniModel>,
+    /// Hash of the histories it was derived from.
+    pub hash: String,
+}
+
+/// What happened so far on the day being lived.
+#[derive(Clone, Debug, Default)]
+pub struct Today {
+    /// ENIs.
+    pub enis: BTreeMap<EniId, EniToday>,
+    /// Pooled counts by (account, region).
+    pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetDay>,
+}
+
+/// One row of a stored snapshot: an ENI's or a fleet's history as canonical JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRow {
+    /// `eni` or `fleet`.
+    pub scope: String,
+    /// Account id.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// ENI id; empty for a fleet.
+    pub eni: String,
+    /// Peer group; empty for a fleet.
+    pub group: String,
+    /// First hour with coverage, Unix seconds.
+    pub first_seen_second: i64,
+    /// Last hour with coverage, Unix seconds.
+    pub last_seen_second: i64,
+    /// Hours with coverage in the look-back.
+    pub active_hours: u32,
+    /// Destinations remembered.
+    pub destinations: u32,
+    /// Usual upper end of hourly client egress, bytes (99th percentile); 0 for a fleet.
+    pub usual_max_bytes: u64,
+    /// The whole history, JSON.
+    pub state: String,
+}
+
+impl History {
+    /// Derives what `day` is compared with.
+    pub fn snapshot(&self, day: Day) -> Snapshot {
+        let enis: BTreeMap<EniId, EniModel> =
+            self.enis.par_iter().map(|(id, history)| (id.clone(), history.model(day))).collect();
+        let fleets = self
+            .fleets
+            .par_iter()
+            .map(|(place, history)| {
+                let of_place = |id: &EniId| id.account == place.0 && id.region == place.1;
+                let members: Vec<(Arc<str>, &EniModel)> = enis
+                    .iter()
+                    .filter(|(id, _)| of_place(id))
+                    .map(|(id, model)| (Arc::clone(&self.enis[id].group), model))
+                    .collect();
+                let since = day.first_hour().0.saturating_sub(24);
+                let active = self.enis.iter().filter(|(id, e)| of_place(id) && e.last_hour >= since).count();
+                (place.clone(), FleetModel::learn(history, &members, active as u32))
+            })
+            .collect();
+        Snapshot { day, fleets, enis, hash: self.hash() }
+    }
+
+    /// Folds a day that has ended. Everything unseen for the look-back is forgotten.
+    pub fn fold(&mut self, day: Day, today: Today) {
+        for (place, pooled) in today.fleets {
+            let fleet = self.fleets.entry(place).or_default();
+            fleet.first_hour.get_or_insert(day.first_hour().0);
+            fleet.days.push_back(FleetDay { day: day.0, ..pooled });
+        }
+        for (id, lived) in &today.enis {
+            let fleet = self.fleets.entry((Arc::clone(&id.account), Arc::clone(&id.region))).or_default();
+            for (key, met) in lived.destinations.iter().filter(|(_, met)| met.learned_hours > 0) {
+                fleet.note_destination(key, &lived.group, met.first_hour, met.last_hour);
+            }
+            for (protocol, port) in &lived.ports {
+                fleet.note_port(*protocol, *port, day);
+            }
+        }
+        for (id, lived) in today.enis {
+            let first = lived.first_hour;
+            let history = self.enis.entry(id).or_insert_with(|| EniHistory::new(first));
+            eni::fold(history, lived);
+        }
+    }
+
+    /// Forgets what lies outside the look-back of `day`.
+    pub fn advance(&mut self, day: Day) {
+        self.enis.retain(|_, e| Hour(e.last_hour).day().0 + HISTORY_DAYS as u32 >= day.0);
+        self.enis.par_iter_mut().for_each(|(_, e)| e.forget(day));
+        self.fleets.values_mut().for_each(|fleet| fleet.forget(day));
+        let enis = &self.enis;
+        self.fleets.retain(|(account, region), _| {
+            enis.keys().any(|id| id.account == *account && id.region == *region)
+        });
+    }
+
+    /// What the window stage may know of an ENI.
+    pub fn known(&self, id: &EniId) -> KnownEni {
+        self.enis.get(id).map_or_else(KnownEni::default, |e| {
+            let mut own = e.own_addresses();
+            own.sort_unstable();
+            KnownEni { own, listeners: e.listeners.clone() }
+        })
+    }
+
+    /// The rows that a snapshot is stored as, sorted.
+    pub fn rows(&self) -> Vec<SnapshotRow> {
+        let fleets = self.fleets.iter().map(|((account, region), fleet)| SnapshotRow {
+            scope: "fleet".into(),
+            account: account.to_string(),
+            region: region.to_string(),
+            eni: String::new(),
+            group: String::new(),
+            first_seen_second: Hour(fleet.first_hour.unwrap_or(0)).start_second(),
+            last_seen_second: fleet.days.back().map_or(0, |d| Day(d.day).first_hour().start_second()),
+            active_hours: fleet.days.len() as u32 * 24,
+            destinations: fleet.destinations.len() as u32,
+            usual_max_bytes: 0,
+            state: json(fleet),
+        });
+        let enis = self.enis.iter().map(|(id, e)| SnapshotRow {
+            scope: "eni".into(),
+            account: id.account.to_string(),
+            region: id.region.to_string(),
+            eni: id.eni.to_string(),
+            group: e.group.to_string(),
+            first_seen_second: Hour(e.first_hour).start_second(),
+            last_seen_second: Hour(e.last_hour).start_second(),
+            active_hours: e.days.iter().map(|d| d.seen.count_ones()).sum(),
+            destinations: e.destinations.len() as u32,
+            usual_max_bytes: e.usual_max_bytes(),
+            state: json(e),
+        });
+        fleets.chain(enis).collect()
+    }
+
+    fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for row in self.rows() {
+            for text in [&row.scope, &row.account, &row.region, &row.eni, &row.state] {
+                hasher.update(&(text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
+            }
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
+
+/// Canonical JSON: maps are ordered and every number is an integer.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("histories hold only strings, integers, lists and string-keyed maps")
+}

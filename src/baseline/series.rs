@@ -1,0 +1,210 @@
+//! Hourly series of an ENI and what the next day's hours should look like.
+
+use std::collections::VecDeque;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::level::Level;
+use super::robust::{median, shrink, spread};
+use crate::limits::HISTORY_DAYS;
+use crate::window::Day;
+
+/// The hourly series kept per ENI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Series {
+    /// Application bytes to external destinations in the client role.
+    Client,
+    /// Application bytes to the external client that was served most.
+    ServedTop,
+    /// Distinct external prefixes contacted.
+    FanOut,
+    /// Distinct external prefixes whose contact was rejected.
+    RejectedFanOut,
+}
+
+impl Series {
+    /// All of them; `as usize` indexes arrays.
+    pub const ALL: [Self; 4] = [Self::Client, Self::ServedTop, Self::FanOut, Self::RejectedFanOut];
+}
+
+/// Number of series.
+pub const SERIES: usize = Series::ALL.len();
+
+/// One day of all series. Hours without coverage have no sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaySamples {
+    /// Which day.
+    pub day: u32,
+    /// Hours with records or NODATA, bit 0 is 00:00 UTC.
+    pub seen: u32,
+    /// Levels by series and hour; 0 where not seen.
+    pub levels: [[Level; 24]; SERIES],
+}
+
+impl DaySamples {
+    /// An empty day.
+    pub fn new(day: Day) -> Self {
+        Self { day: day.0, seen: 0, levels: [[Level(0); 24]; SERIES] }
+    }
+
+    fn samples(&self, series: Series) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let levels = &self.levels[series as usize];
+        (0..24).filter(|hour| self.seen & (1 << hour) != 0).map(|hour| (hour, levels[hour].log2()))
+    }
+}
+
+/// Weight of the wider cell's middle against the samples of the narrower (detection.md B.3).
+const SHRINK_WEIGHT: f64 = 4.0;
+/// Largest samples kept to describe an ENI's own tail.
+const TOP: usize = 12;
+/// Range of the volume histograms: 1 KiB to 2^40 KiB (1 EiB/1024), one significant digit.
+/// Fixed bounds: an auto-resizing histogram's bytes depend on merge order.
+const HDR_MAX_KIB: u64 = 1 << 40;
+
+/// An empty volume histogram in KiB.
+pub fn volume_histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, HDR_MAX_KIB, 1).expect("1 <= low, 2 * low <= high, 1 digit is in 0..=5")
+}
+
+/// What is expected of one series on one day: a pure function of the days before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesModel {
+    /// Expected level by hour of the day, doublings.
+    pub middle: [f64; 24],
+    /// Spread of past residuals, doublings.
+    pub spread: f64,
+    /// Samples behind it.
+    pub n: u32,
+    /// The largest past levels, descending, doublings.
+    top: Vec<f64>,
+    /// Past volumes in KiB.
+    pub volumes: Histogram<u32>,
+}
+
+impl SeriesModel {
+    /// Learns from `days` what `day` should look like. Hour-of-week cells are shrunk to the hour
+    /// of day and that to the ENI's middle: 28 days give four samples a cell, which alone raised
+    /// false alerts 4-8x (detection.md B.3).
+    pub fn learn(days: &VecDeque<DaySamples>, series: Series, day: Day) -> Self {
+        let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
+        let mut by_cell: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
+        for past in days {
+            for (hour, level) in past.samples(series) {
+                by_hour[hour].push(level);
+                if past.day % 7 == day.0 % 7 {
+                    by_cell[hour].push(level);
+                }
+            }
+        }
+        let mut all: Vec<f64> = by_hour.iter().flatten().copied().collect();
+        let overall = median(&mut all).unwrap_or(0.0);
+        let of_day: [f64; 24] = std::array::from_fn(|hour| {
+            let n = by_hour[hour].len() as f64;
+            let middle = median(&mut by_hour[hour]).unwrap_or(overall);
+            shrink(middle, n, overall, SHRINK_WEIGHT)
+        });
+        let middle = std::array::from_fn(|hour| {
+            let n = by_cell[hour].len() as f64;
+            let cell = median(&mut by_cell[hour]).unwrap_or(of_day[hour]);
+            shrink(cell, n, of_day[hour], SHRINK_WEIGHT)
+        });
+        let spread = spread((0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])));
+        let mut volumes = volume_histogram();
+        for level in &all {
+            volumes.saturating_record((super::level::bytes_of(*level) / 1024.0) as u64);
+        }
+        let top = all.iter().rev().take(TOP).copied().collect();
+        Self { middle, spread, n: all.len() as u32, top, volumes }
+    }
+
+    /// Standardised distance of `level` at `hour` of the day.
+    pub fn z(&self, hour: usize, level: Level) -> f64 {
+        (level.log2() - self.middle[hour]) / self.spread
+    }
+
+    /// Probability of at least `level` judged by this ENI's own past alone: what has happened
+    /// before is not news at any hour, and beyond the largest the tail falls off as the spacing
+    /// of the largest samples says (exponential in doublings: Hill 1975).
+    pub fn own_p(&self, level: Level) -> f64 {
+        own_tail_p(&self.top, self.n, level.log2())
+    }
+
+    /// The ENI's usual upper end, bytes per hour: 99th percentile of its past hours.
+    pub fn usual_max_bytes(&self) -> u64 {
+        if self.n == 0 { 0 } else { self.volumes.value_at_quantile(0.99).saturating_mul(1024) }
+    }
+}
+
+/// Exceedance probability of `y` given the largest samples (descending) out of `n`.
+pub fn own_tail_p(top: &[f64], n: u32, y: f64) -> f64 {
+    let n = f64::from(n);
+    let (Some(&largest), Some(&smallest)) = (top.first(), top.last()) else { return 1.0 };
+    // A little below still counts as the same size: half a doubling is +41 %.
+    let as_large = top.iter().filter(|&&t| t + 0.25 >= y).count() as f64;
+    if as_large > 0.0 {
+        return ((as_large + 1.0) / (n + 1.0)).min(1.0);
+    }
+    let mean_excess = top.iter().map(|t| t - smallest).sum::<f64>() / top.len() as f64;
+    let fall = mean_excess.max(super::robust::SPREAD_MIN);
+    (1.0 / (n + 1.0)) * (-(y - largest) / fall).exp()
+}
+
+/// Drops days that have left the look-back before `day`.
+pub fn forget(days: &mut VecDeque<DaySamples>, day: Day) {
+    while days.front().is_some_and(|past| past.day + (HISTORY_DAYS as u32) < day.0) {
+        days.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(days: u32, level: impl Fn(u32, usize) -> u64) -> VecDeque<DaySamples> {
+        (0..days)
+            .map(|day| {
+                let mut samples = DaySamples::new(Day(day));
+                samples.seen = 0xff_ffff;
+                for hour in 0..24 {
+                    samples.levels[0][hour] = Level::of_bytes(level(day, hour));
+                }
+                samples
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_nightly_backup_is_expected_at_its_hour_only() {
+        let days = history(28, |_, hour| if hour == 2 { 8 << 30 } else { 1 << 20 });
+        let model = SeriesModel::learn(&days, Series::Client, Day(28));
+        assert!(model.z(2, Level::of_bytes(9 << 30)) < 8.0);
+        assert!(model.z(14, Level::of_bytes(9 << 30)) > 20.0);
+        // But it has happened before at another hour, so its size alone is no news.
+        assert!(model.own_p(Level::of_bytes(8 << 30)) > 1e-2);
+        assert!(model.own_p(Level::of_bytes(512 << 30)) < 1e-4);
+    }
+
+    #[test]
+    fn weekends_differ_from_weekdays() {
+        let days = history(28, |day, _| if day % 7 >= 5 { 1 << 20 } else { 1 << 30 });
+        let weekday = SeriesModel::learn(&days, Series::Client, Day(28));
+        let weekend = SeriesModel::learn(&days, Series::Client, Day(33));
+        assert!(weekend.middle[3] + 3.0 < weekday.middle[3]);
+    }
+
+    #[test]
+    fn without_history_nothing_is_surprising() {
+        let model = SeriesModel::learn(&VecDeque::new(), Series::Client, Day(3));
+        assert_eq!((model.n, model.own_p(Level::of_bytes(1 << 40))), (0, 1.0));
+        assert_eq!(model.usual_max_bytes(), 0);
+    }
+
+    #[test]
+    fn the_look_back_is_28_days() {
+        let mut days = history(40, |_, _| 1);
+        forget(&mut days, Day(40));
+        assert_eq!(days.front().unwrap().day, 12);
+        assert_eq!(days.len(), HISTORY_DAYS);
+    }
+}

@@ -1,0 +1,217 @@
+//! How surprising a standardised value is: pooled past values, with a fitted tail.
+
+use serde::{Deserialize, Serialize};
+
+/// Bins per unit of z.
+const BINS_PER_Z: f64 = 8.0;
+/// Lowest and highest z told apart.
+const Z_MIN: f64 = -8.0;
+const Z_MAX: f64 = 56.0;
+/// Number of bins.
+const BINS: usize = 512;
+/// Exceedances that a tail fit needs (detection.md B.3: pool to at least 50).
+const EXCEEDANCES_MIN: u64 = 50;
+/// Share of values above the tail's start.
+const TAIL_SHARE: f64 = 0.02;
+/// Past values that the prior counts for until there are enough of our own.
+const PRIOR_WEIGHT: f64 = 200.0;
+
+const _: () = assert!(BINS == ((Z_MAX - Z_MIN) * BINS_PER_Z) as usize);
+
+/// Counts of past out-of-sample z values. Sums merge in any order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZCounts {
+    /// Sparse: (bin, count), sorted by bin.
+    bins: Vec<(u16, u64)>,
+}
+
+impl Default for ZCounts {
+    fn default() -> Self {
+        Self { bins: Vec::new() }
+    }
+}
+
+impl ZCounts {
+    /// Counts one value.
+    pub fn add(&mut self, z: f64) {
+        self.add_bin(bin(z), 1);
+    }
+
+    /// Adds all counts of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (bin, count) in &other.bins {
+            self.add_bin(*bin, *count);
+        }
+    }
+
+    fn add_bin(&mut self, bin: u16, count: u64) {
+        match self.bins.binary_search_by_key(&bin, |(b, _)| *b) {
+            Ok(at) => self.bins[at].1 += count,
+            Err(at) => self.bins.insert(at, (bin, count)),
+        }
+    }
+
+    /// Fits the tail of these counts.
+    pub fn tail(&self) -> Tail {
+        Tail::fit(self)
+    }
+}
+
+fn bin(z: f64) -> u16 {
+    ((z.clamp(Z_MIN, Z_MAX - 1e-9) - Z_MIN) * BINS_PER_Z) as u16
+}
+
+/// P(Z >= z) from pooled past values: empirical in the body, generalised Pareto above the 98th
+/// percentile (Siffer et al., "Anomaly detection in streams with extreme value theory", KDD
+/// 2017), with probability-weighted moments (Hosking & Wallis 1987), which need no iteration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tail {
+    /// Values at or above each bin.
+    above: Vec<u64>,
+    /// All values.
+    n: u64,
+    fit: Option<Pareto>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pareto {
+    start: f64,
+    share: f64,
+    shape: f64,
+    scale: f64,
+}
+
+impl Tail {
+    fn fit(counts: &ZCounts) -> Self {
+        let mut above = vec![0_u64; BINS + 1];
+        for (bin, count) in &counts.bins {
+            above[*bin as usize] += count;
+        }
+        for at in (0..BINS).rev() {
+            above[at] += above[at + 1];
+        }
+        let n = above[0];
+        let fit = Self::pareto(counts, &above, n);
+        Self { above, n, fit }
+    }
+
+    /// Hosking & Wallis: with a0 = mean excess and a1 = mean of excess x (1 - rank/n),
+    /// shape = a0 / (a0 - 2 a1) - 2 (sign as in xi), scale = 2 a0 a1 / (a0 - 2 a1).
+    fn pareto(counts: &ZCounts, above: &[u64], n: u64) -> Option<Pareto> {
+        let wanted = ((n as f64 * TAIL_SHARE) as u64).max(EXCEEDANCES_MIN);
+        let start_bin = (0..BINS).rev().find(|&at| above[at] >= wanted)?;
+        let start = Z_MIN + start_bin as f64 / BINS_PER_Z;
+        let exceedances = above[start_bin];
+        let (mut rank, mut a0, mut a1) = (0_u64, 0.0, 0.0);
+        for (bin, count) in counts.bins.iter().filter(|(b, _)| *b as usize >= start_bin) {
+            let excess = Z_MIN + (f64::from(*bin) + 0.5) / BINS_PER_Z - start;
+            // Mean of (n - rank - 1/2) / n over the equal values of this bin.
+            let middle = rank as f64 + *count as f64 / 2.0;
+            a0 += excess * *count as f64;
+            a1 += excess * *count as f64 * (1.0 - middle / exceedances as f64);
+            rank += count;
+        }
+        let (a0, a1) = (a0 / exceedances as f64, a1 / exceedances as f64);
+        let denominator = a0 - 2.0 * a1;
+        if a0 <= 0.0 || denominator.abs() < 1e-12 {
+            return None;
+        }
+        let shape = (2.0 - a0 / denominator).clamp(-0.5, 0.5);
+        // With the shape held, the scale that keeps the mean excess.
+        let scale = (a0 * (1.0 - shape)).max(0.05);
+        Some(Pareto { start, share: exceedances as f64 / n as f64, shape, scale })
+    }
+
+    /// Past values behind it.
+    pub fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// Probability of a z at least this large; never below 1 / (10 n): no more evidence than
+    /// the data can bear. Non-increasing in z.
+    pub fn p(&self, z: f64) -> f64 {
+        let n = self.n as f64;
+        let own = if self.n == 0 { 0.0 } else { self.own(z) };
+        let p = (n * own + PRIOR_WEIGHT * prior(z)) / (n + PRIOR_WEIGHT);
+        p.clamp(1.0 / (10.0 * (n + PRIOR_WEIGHT)), 1.0)
+    }
+
+    fn own(&self, z: f64) -> f64 {
+        match self.fit {
+            Some(tail) if z >= tail.start => {
+                let x = (z - tail.start) / tail.scale;
+                let survival = if tail.shape.abs() < 1e-9 {
+                    (-x).exp()
+                } else {
+                    (1.0 + tail.shape * x).max(0.0).powf(-1.0 / tail.shape)
+                };
+                tail.share * survival
+            }
+            _ => (self.above[bin(z) as usize] as f64 + 1.0) / (self.n as f64 + 1.0),
+        }
+    }
+}
+
+/// What is believed before there is data: half above the middle, and each unit of z halves what
+/// is left. Much heavier than a normal tail (z = 8 is 1 in 512, not 1 in 10^15), since traffic is.
+fn prior(z: f64) -> f64 {
+    if z <= 0.0 { 1.0 - 0.5 * z.exp2() } else { 0.5 * (-z).exp2() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Quantiles of an exponential with the given mean: a sample without chance.
+    fn exponential(n: u32, mean: f64) -> ZCounts {
+        let mut counts = ZCounts::default();
+        for i in 0..n {
+            counts.add(-mean * (1.0 - (f64::from(i) + 0.5) / f64::from(n)).ln());
+        }
+        counts
+    }
+
+    #[test]
+    fn an_exponential_sample_gives_back_its_tail() {
+        let tail = exponential(100_000, 1.0).tail();
+        for (z, p) in [(2.0, 0.135), (5.0, 6.7e-3), (8.0, 3.4e-4), (10.0, 4.5e-5)] {
+            let got = tail.p(z);
+            assert!((got / p).log2().abs() < 1.0, "z {z}: {got} for {p}");
+        }
+    }
+
+    #[test]
+    fn p_never_rises_with_z_and_never_reaches_zero() {
+        for counts in [ZCounts::default(), exponential(300, 1.0), exponential(50_000, 0.7)] {
+            let tail = counts.tail();
+            let ps: Vec<f64> = (-80..600).map(|z| tail.p(f64::from(z) / 10.0)).collect();
+            assert!(ps.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-9)), "{:?}", counts.bins.len());
+            assert!(*ps.last().unwrap() >= 1.0 / (10.0 * (tail.n() as f64 + PRIOR_WEIGHT)));
+        }
+    }
+
+    #[test]
+    fn without_data_the_prior_is_modest() {
+        let p = Tail::fit(&ZCounts::default()).p(8.0);
+        assert!((1e-3..1e-2).contains(&p), "{p}");
+    }
+
+    #[test]
+    fn constant_and_all_zero_series_have_a_tail() {
+        let mut counts = ZCounts::default();
+        (0..10_000).for_each(|_| counts.add(0.0));
+        let tail = counts.tail();
+        assert!(tail.p(0.0) > 0.9);
+        assert!(tail.p(20.0) < 1e-3);
+    }
+
+    #[test]
+    fn merged_counts_are_the_counts_of_both() {
+        let (mut a, b) = (exponential(100, 1.0), exponential(77, 2.0));
+        let mut swapped = b.clone();
+        swapped.merge(&a);
+        a.merge(&b);
+        assert_eq!(a, swapped);
+        assert_eq!(a.tail().n(), 177);
+    }
+}
