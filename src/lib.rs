@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod baseline;
+pub mod detect;
 pub mod limits;
 pub mod net;
 pub mod record;

@@ -1,5 +1,10 @@
 //! An incident as people and machines read it.
 
+mod build;
+mod counterfactual;
 pub mod model;
+mod text;
 
-pub use model::{Alert, Severity};
+pub use crate::detect::Severity;
+pub use build::{Provenance, build};
+pub use model::Alert;

@@ -2,34 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Severity;
+
 /// Version of the JSON rendering. Fields are only added within a version.
 pub const SCHEMA: &str = "outflow.alert.v1";
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Severity {
-    /// Weak evidence or little data.
-    Low,
-    /// Worth a look within the budget.
-    Medium,
-    /// Two strong kinds of evidence, or one very strong with much data.
-    High,
-    /// HIGH with at least ten times the data that HIGH asks for.
-    Critical,
-}
-
-impl Severity {
-    /// The word in the contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "LOW",
-            Self::Medium => "MEDIUM",
-            Self::High => "HIGH",
-            Self::Critical => "CRITICAL",
-        }
-    }
-}
 
 /// What one detector saw, and what it would have expected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

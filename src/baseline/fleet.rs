@@ -36,7 +36,7 @@ pub enum Pool {
 pub const POOLS: usize = 6;
 
 /// Rare events whose rate is learned by counting ENI-hours (detector D8).
-pub const RARE_EVENTS: usize = 5;
+pub const RARE_EVENTS: usize = 4;
 
 /// One day of pooled counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

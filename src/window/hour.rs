@@ -131,6 +131,31 @@ pub struct FlowWindow {
     pub minutes: u64,
 }
 
+impl FlowWindow {
+    /// Bytes sent above the transport layer: IP bytes less headers.
+    pub fn egress_app_bytes(&self) -> u64 {
+        app_bytes(self.egress_bytes, self.egress_packets, self.protocol, self.peer)
+    }
+
+    /// Bytes received above the transport layer.
+    pub fn ingress_app_bytes(&self) -> u64 {
+        app_bytes(self.ingress_bytes, self.ingress_packets, self.protocol, self.peer)
+    }
+}
+
+/// IP bytes less the headers of `packets`: 20 or 40 bytes of IP, 20 of TCP, 8 of UDP and ICMP
+/// (RFC 791, 8200, 9293, 768). TCP options make it an over-estimate of at most 12 bytes a packet
+/// with timestamps.
+fn app_bytes(ip_bytes: u64, packets: u64, protocol: u8, peer: Prefix) -> u64 {
+    let ip = if peer.addr().is_v4() { 20 } else { 40 };
+    let transport = match protocol {
+        6 => 20,
+        1 | 17 | 58 => 8,
+        _ => 0,
+    };
+    ip_bytes.saturating_sub(packets.saturating_mul(ip + transport))
+}
+
 /// How much of an ENI-hour could be seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {

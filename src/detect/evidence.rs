@@ -1,0 +1,126 @@
+//! What a detector says: a probability, and what it was computed from.
+
+/// The detectors. Their formulas are in the module of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Detector {
+    /// D1: bytes to a destination that is new.
+    NewDestination,
+    /// D1, many at once: bytes spread over several new destinations in a day.
+    NewDestinations,
+    /// D2: an unusual hour of the ENI.
+    Volume,
+    /// D3: an unusual hour to a known destination.
+    KnownDestinationHour,
+    /// D3: an unusual day to a known destination.
+    KnownDestinationDay,
+    /// D6: unusually many networks contacted.
+    FanOut,
+    /// D6: unusually many networks refused.
+    RejectedFanOut,
+    /// D7: a consumer that turned producer.
+    Balance,
+    /// D8: a protocol used against its nature.
+    Protocol,
+    /// S1: an unusual amount served to one client.
+    Served,
+}
+
+/// Evidence of the same kind: inside a family the strongest counts, corrected for the choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// F1.
+    Novelty,
+    /// F2.
+    Volume,
+    /// F3.
+    Shape,
+    /// F4.
+    Protocol,
+}
+
+impl Family {
+    /// All of them; `as usize` indexes arrays.
+    pub const ALL: [Self; 4] = [Self::Novelty, Self::Volume, Self::Shape, Self::Protocol];
+}
+
+impl Detector {
+    /// The id on alerts.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::NewDestination | Self::NewDestinations => "D1",
+            Self::Volume => "D2",
+            Self::KnownDestinationHour | Self::KnownDestinationDay => "D3",
+            Self::FanOut | Self::RejectedFanOut => "D6",
+            Self::Balance => "D7",
+            Self::Protocol => "D8",
+            Self::Served => "S1",
+        }
+    }
+
+    /// Its family.
+    pub fn family(self) -> Family {
+        match self {
+            Self::NewDestination | Self::NewDestinations => Family::Novelty,
+            Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay | Self::Served => {
+                Family::Volume
+            }
+            Self::FanOut | Self::RejectedFanOut | Self::Balance => Family::Shape,
+            Self::Protocol => Family::Protocol,
+        }
+    }
+
+    /// ATT&CK techniques it speaks for (detection.md B.4).
+    pub fn attack(self) -> &'static [&'static str] {
+        match self {
+            Self::NewDestination => &["T1041", "T1048", "T1567"],
+            Self::NewDestinations => &["T1041", "T1048", "T1030"],
+            Self::Volume => &["T1048", "T1020"],
+            Self::KnownDestinationHour | Self::KnownDestinationDay => &["T1030", "T1041", "T1567.002"],
+            Self::FanOut | Self::RejectedFanOut => &["T1046", "T1090", "T1071"],
+            Self::Balance => &["T1048", "T1020"],
+            Self::Protocol => &["T1095", "T1572", "T1071.004", "T1571", "T1048.003"],
+            Self::Served => &["T1190", "T1048"],
+        }
+    }
+
+    /// The unit of observed and expected.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::NewDestination | Self::KnownDestinationDay => "bytes/day",
+            Self::NewDestinations => "destinations/day",
+            Self::Volume | Self::KnownDestinationHour | Self::Served | Self::Protocol => "bytes/hour",
+            Self::FanOut | Self::RejectedFanOut => "networks/hour",
+            Self::Balance => "ratio",
+        }
+    }
+}
+
+/// What one detector saw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// Who says it.
+    pub detector: Detector,
+    /// Probability, per ENI-hour, of at least this much.
+    pub p: f64,
+    /// What was seen, in the detector's unit.
+    pub observed: f64,
+    /// The baseline's middle, in the same unit.
+    pub expected: f64,
+    /// Samples behind the baseline.
+    pub n: u64,
+}
+
+impl Evidence {
+    /// Evidence in bits, at most `BITS_MAX`.
+    pub fn bits(&self) -> f64 {
+        bits(self.p)
+    }
+}
+
+/// Most that any one probability is worth: 2^-20 is once in 120 ENI-years of hours.
+pub const BITS_MAX: f64 = 20.0;
+
+/// `-log2 p`, in [0, BITS_MAX].
+pub fn bits(p: f64) -> f64 {
+    if p >= 1.0 { 0.0 } else { (-p.max(1e-30).log2()).clamp(0.0, BITS_MAX) }
+}

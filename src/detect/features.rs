@@ -1,0 +1,208 @@
+//! What the detectors look at, from one closed ENI-hour.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Settings;
+use super::protocol::RareEvent;
+use crate::baseline::destination::DestinationKey;
+use crate::baseline::fleet::RARE_EVENTS;
+use crate::net::Prefix;
+use crate::record::Action;
+use crate::window::{EniHour, FlowWindow, Role};
+
+/// Packets or application bytes below which a flow is a knock, not a transfer (detection.md B.1:
+/// one-packet and denied flows are the bulk of published false alarms).
+const PACKETS_MIN: u64 = 4;
+const APP_BYTES_MIN: u64 = 1024;
+/// Peers listed per destination.
+const REACHES_MAX: usize = 10;
+
+/// One peer and port behind a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reach {
+    /// IP bytes sent.
+    pub egress_bytes: u64,
+    /// IP bytes received.
+    pub ingress_bytes: u64,
+    /// Address or prefix.
+    pub peer: Prefix,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Service port.
+    pub port: u16,
+}
+
+/// One destination in one hour, or over the hours of an incident.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyHour {
+    /// Bytes sent above the transport layer.
+    pub app_bytes: u64,
+    /// Bytes received above the transport layer.
+    pub ingress_app_bytes: u64,
+    /// IP bytes sent.
+    pub egress_bytes: u64,
+    /// IP bytes received.
+    pub ingress_bytes: u64,
+    /// Packets sent.
+    pub egress_packets: u64,
+    /// Packets received.
+    pub ingress_packets: u64,
+    /// Records of the egress direction.
+    pub egress_records: u64,
+    /// First packet, Unix seconds.
+    pub first_second: u32,
+    /// Last packet, Unix seconds.
+    pub last_second: u32,
+    /// AWS service of the peers, empty when unknown.
+    pub service: std::sync::Arc<str>,
+    /// Largest peers, by bytes sent.
+    pub reaches: Vec<Reach>,
+    /// Peers beyond those.
+    pub reaches_more: u64,
+    /// A protocol used against its nature, with the application bytes of it.
+    pub rare: Option<(RareEvent, u64)>,
+}
+
+impl KeyHour {
+    fn add(&mut self, flow: &FlowWindow) {
+        let first =
+            if self.egress_records == 0 && self.first_second == 0 { u32::MAX } else { self.first_second };
+        self.app_bytes += flow.egress_app_bytes();
+        self.ingress_app_bytes += flow.ingress_app_bytes();
+        self.egress_bytes += flow.egress_bytes;
+        self.ingress_bytes += flow.ingress_bytes;
+        self.egress_packets += flow.egress_packets;
+        self.ingress_packets += flow.ingress_packets;
+        self.egress_records += u64::from(flow.egress_records);
+        self.first_second = first.min(flow.first_second);
+        self.last_second = self.last_second.max(flow.last_second);
+        if flow.service > self.service {
+            self.service = std::sync::Arc::clone(&flow.service);
+        }
+        self.reaches.push(Reach {
+            egress_bytes: flow.egress_bytes,
+            ingress_bytes: flow.ingress_bytes,
+            peer: flow.peer,
+            protocol: flow.protocol,
+            port: flow.port,
+        });
+    }
+
+    /// Adds another hour, or another destination, of the same incident.
+    pub fn merge(&mut self, other: &Self) {
+        let fresh = self.last_second == 0;
+        self.app_bytes += other.app_bytes;
+        self.ingress_app_bytes += other.ingress_app_bytes;
+        self.egress_bytes += other.egress_bytes;
+        self.ingress_bytes += other.ingress_bytes;
+        self.egress_packets += other.egress_packets;
+        self.ingress_packets += other.ingress_packets;
+        self.egress_records += other.egress_records;
+        self.first_second =
+            if fresh { other.first_second } else { self.first_second.min(other.first_second) };
+        self.last_second = self.last_second.max(other.last_second);
+        if other.service > self.service {
+            self.service = std::sync::Arc::clone(&other.service);
+        }
+        for reach in &other.reaches {
+            let same =
+                |r: &&mut Reach| (r.peer, r.protocol, r.port) == (reach.peer, reach.protocol, reach.port);
+            match self.reaches.iter_mut().find(same) {
+                Some(known) => {
+                    known.egress_bytes += reach.egress_bytes;
+                    known.ingress_bytes += reach.ingress_bytes;
+                }
+                None => self.reaches.push(*reach),
+            }
+        }
+        self.reaches_more += other.reaches_more;
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        self.reaches.sort_unstable_by(|a, b| b.cmp(a));
+        self.reaches_more += self.reaches.len().saturating_sub(REACHES_MAX) as u64;
+        self.reaches.truncate(REACHES_MAX);
+    }
+}
+
+/// One ENI-hour, external traffic only.
+#[derive(Clone, Debug, Default)]
+pub struct EniFeatures {
+    /// Destinations of the client (or unknown) role.
+    pub destinations: BTreeMap<DestinationKey, KeyHour>,
+    /// Application bytes to all of them.
+    pub client_app_bytes: u64,
+    /// Clients served, by /24 or /48.
+    pub served: BTreeMap<Prefix, KeyHour>,
+    /// Networks (/24, /48) contacted with an answer or data.
+    pub fan_out: u64,
+    /// Networks whose contact was rejected.
+    pub rejected_fan_out: u64,
+    /// Client (protocol, port) used.
+    pub ports: BTreeSet<(u8, u16)>,
+    /// (protocol, port) it served on.
+    pub listeners: BTreeSet<(u8, u16)>,
+    /// Rare events that happened.
+    pub rare: [bool; RARE_EVENTS],
+}
+
+impl EniFeatures {
+    /// Reads them off a closed hour. `is_port_known` says whether the ENI or the account has
+    /// used a client port before.
+    pub fn of(hour: &EniHour, settings: &Settings, is_port_known: impl Fn(u8, u16) -> bool) -> Self {
+        let mut features = Self::default();
+        let (mut reached, mut refused) = (BTreeSet::new(), BTreeSet::new());
+        for flow in &hour.flows {
+            if flow.role == Role::Served {
+                features.listeners.insert((flow.protocol, flow.port));
+            }
+            if !settings.internal.is_external(flow.peer) {
+                continue;
+            }
+            if flow.action == Some(Action::Reject) {
+                if flow.role != Role::Served && flow.egress_records > 0 {
+                    refused.insert(flow.peer.widen(24, 48));
+                }
+                continue;
+            }
+            if flow.egress_packets < PACKETS_MIN && flow.egress_app_bytes() < APP_BYTES_MIN {
+                continue;
+            }
+            if flow.role == Role::Served {
+                features.served.entry(flow.peer.widen(24, 48)).or_default().add(flow);
+                continue;
+            }
+            reached.insert(flow.peer.widen(24, 48));
+            features.add_client(flow, settings, &is_port_known);
+        }
+        features.fan_out = reached.len() as u64;
+        features.rejected_fan_out = refused.len() as u64;
+        features.destinations.values_mut().for_each(KeyHour::trim);
+        features.served.values_mut().for_each(KeyHour::trim);
+        features
+    }
+
+    fn add_client(
+        &mut self,
+        flow: &FlowWindow,
+        settings: &Settings,
+        is_port_known: &impl Fn(u8, u16) -> bool,
+    ) {
+        let key = DestinationKey::of(flow.peer, &flow.service, &settings.named);
+        let at = self.destinations.entry(key).or_default();
+        at.add(flow);
+        self.client_app_bytes += flow.egress_app_bytes();
+        if let Some(event) = RareEvent::of(flow, settings, is_port_known) {
+            self.rare[event as usize] = true;
+            let bytes = flow.egress_app_bytes();
+            if at.rare.is_none_or(|(_, have)| have < bytes) {
+                at.rare = Some((event, bytes));
+            }
+        }
+        // A role that nothing proves teaches no port: it may be a reply from a high port.
+        if flow.role == Role::Client {
+            self.ports.insert((flow.protocol, flow.port));
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! Incidents: scored hours of one subject at one ENI, told once.
+//!
+//! An incident is identified at the roll-up level and continues: once told, the same cause is
+//! not news tomorrow unless it grows (detection.md F.1). One cause at many ENIs is one event
+//! (F.5).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::budget::{self, DayScores, Threshold};
+use super::evidence::Family;
+use super::features::KeyHour;
+use super::hour::{HourOutcome, Scored};
+use super::score::{Score, Severity};
+use super::unit::{Subject, UnitKind};
+use crate::baseline::eni::Tier;
+use crate::window::{Day, EniHour, EniId, Hour};
+
+/// Days for which a told cause stays told after its last day, and after which a quarantined
+/// subject is learned from again (detection.md B.3: 7 days unconfirmed).
+const TOLD_DAYS: u32 = 7;
+/// Days for which a subject is remembered at all after its last incident.
+const REMEMBERED_DAYS: u32 = 14;
+/// Growth that is news: this many times the bytes told.
+const NEWS_FACTOR: u64 = 4;
+/// ENIs of one group, and their share of it, that make a change of the fleet.
+const FLEET_ENIS_MIN: usize = 3;
+/// Remembered subjects; the oldest go first.
+const REMEMBERED_MAX: usize = 200_000;
+
+/// Stable identity of an incident: hash of (account, ENI, subject, UTC day).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IncidentId(pub String);
+
+impl IncidentId {
+    fn of(eni: &EniId, subject: &Subject, day: Day) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for text in [&*eni.account, &*eni.eni, &subject.to_string(), &day.date().to_string()] {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        Self(hasher.finalize().to_hex()[..20].to_owned())
+    }
+}
+
+/// Whether an incident is sent, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Sent: HIGH or CRITICAL by rule; no budget silences it.
+    SentHigh,
+    /// Sent: within the budget.
+    SentBudget,
+    /// Kept back: below the budget's threshold.
+    BelowThreshold,
+    /// Kept back: too little past to know what is normal.
+    Learning,
+    /// Kept back: the same cause was told before and has not grown.
+    Continues,
+}
+
+impl Kept {
+    /// The word on alerts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SentHigh => "high",
+            Self::SentBudget => "budget",
+            Self::BelowThreshold => "below_threshold",
+            Self::Learning => "learning",
+            Self::Continues => "continues",
+        }
+    }
+
+    /// Whether it is sent.
+    pub fn is_sent(self) -> bool {
+        matches!(self, Self::SentHigh | Self::SentBudget)
+    }
+}
+
+/// One incident of one day.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Identity.
+    pub id: IncidentId,
+    /// Which ENI.
+    pub eni: EniId,
+    /// About what.
+    pub subject: Subject,
+    /// First hour scored.
+    pub first_hour: Hour,
+    /// Hours with traffic of it.
+    pub hours: Vec<Hour>,
+    /// The hour with most risk.
+    pub best: Scored,
+    /// When that was.
+    pub best_hour: Hour,
+    /// All traffic of the day's incident.
+    pub traffic: KeyHour,
+    /// Raised when it grew after being told.
+    pub revision: u32,
+    /// Sent or not, and why.
+    pub kept: Kept,
+    /// When that was decided, event time, Unix seconds.
+    pub decided_second: i64,
+    /// The incident it continues.
+    pub continues: Option<IncidentId>,
+    /// ENIs with the same subject in the same account, sorted.
+    pub enis: BTreeSet<Arc<str>>,
+    /// Most of a peer group shows it at once: a change of the fleet.
+    pub is_fleet_change: bool,
+    /// Threshold in force.
+    pub threshold: Threshold,
+    /// Instance, VPC, subnet and group of the ENI.
+    pub place: Place,
+    /// Five-minute objects missing, SKIPDATA and late records in its hours, and the sum of the
+    /// seen shares.
+    pub coverage: IncidentCoverage,
+    told_bytes: u64,
+    told_families: u8,
+}
+
+/// Where an ENI is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Instance id.
+    pub instance: Arc<str>,
+    /// VPC id.
+    pub vpc: Arc<str>,
+    /// Subnet id.
+    pub subnet: Arc<str>,
+    /// Peer group.
+    pub group: Arc<str>,
+}
+
+/// Coverage summed over an incident's hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct IncidentCoverage {
+    /// Five-minute objects missing.
+    pub missing_objects: u32,
+    /// SKIPDATA records.
+    pub skip_data_records: u64,
+    /// Late records.
+    pub late_records: u64,
+    /// Sum of the hours' seen shares.
+    pub seen_sum: f64,
+}
+
+/// What is remembered of a subject after its day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recent {
+    first_day: Day,
+    last_day: Day,
+    told: Option<(IncidentId, Day)>,
+    bytes: u64,
+    families: u8,
+}
+
+/// Incidents over days: the open ones of today and the memory of earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Incidents {
+    open: BTreeMap<(EniId, Subject), Incident>,
+    recent: BTreeMap<(EniId, Subject), Recent>,
+    /// New destinations told today in an account, by any ENI: the others that meet it the same
+    /// day are the same event. Only today: a service told once must not hide the next leak.
+    told: BTreeMap<(Arc<str>, Arc<str>, Subject), (IncidentId, Day)>,
+    scores: VecDeque<DayScores>,
+}
+
+impl Incidents {
+    /// The threshold for a day that begins.
+    pub fn threshold(&self, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
+        Threshold::learn(&self.scores, enis, per_day_per_1000_enis)
+    }
+
+    /// Whether a subject's quarantine is over: a week has passed since it first scored.
+    pub fn is_released(&self, eni: &EniId, subject: &Subject, today: Day) -> bool {
+        let known = self.recent.get(&(eni.clone(), subject.clone()));
+        known.is_some_and(|r| r.first_day.0 + TOLD_DAYS <= today.0)
+    }
+
+    /// Takes in what one ENI-hour gave.
+    pub fn note(&mut self, hour: &EniHour, group: &Arc<str>, outcome: HourOutcome, threshold: Threshold) {
+        let now = hour.hour;
+        let mut scored: BTreeSet<Subject> = BTreeSet::new();
+        for unit in outcome.scored {
+            let subject = unit.unit.subject.clone();
+            scored.insert(subject.clone());
+            let key = (hour.id.clone(), subject);
+            match self.open.get_mut(&key) {
+                Some(incident) => incident.grow(now, unit),
+                None => {
+                    let incident =
+                        Incident::new(key.0.clone(), key.1.clone(), now, unit, hour, group, threshold);
+                    self.open.insert(key.clone(), incident);
+                }
+            }
+            self.open.get_mut(&key).expect("just entered").cover(hour);
+        }
+        for (subject, traffic) in outcome.traffic {
+            if !scored.contains(&subject)
+                && let Some(incident) = self.open.get_mut(&(hour.id.clone(), subject))
+            {
+                incident.traffic.merge(&traffic);
+                incident.hours.push(now);
+                incident.cover(hour);
+            }
+        }
+    }
+
+    /// Decides, once all ENIs of an hour are in, what is sent at `now_second`. Incidents are
+    /// looked at from the most to the least risky, so that the strongest of one cause speaks.
+    pub fn decide(&mut self, hour: Hour, now_second: i64, group_enis: &dyn Fn(&EniId, &str) -> u32) {
+        self.mark_fleet_changes(group_enis);
+        let mut order: Vec<(u64, (EniId, Subject))> = self
+            .open
+            .iter()
+            .filter(|(_, i)| i.hours.last() == Some(&hour))
+            .map(|(key, i)| (i.best.score.risk.to_bits(), key.clone()))
+            .collect();
+        order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        for (_, key) in order {
+            self.decide_one(&key, now_second);
+        }
+    }
+
+    fn decide_one(&mut self, key: &(EniId, Subject), now_second: i64) {
+        let before = self.recent.get(key).cloned();
+        let shared = (Arc::clone(&key.0.account), Arc::clone(&key.0.region), key.1.clone());
+        let told = self.told.get(&shared).cloned();
+        let incident = self.open.get_mut(key).expect("keys come from `open`");
+        let today = incident.first_hour.day();
+        if incident.kept.is_sent() {
+            incident.revise();
+            return;
+        }
+        let fresh = |day: Day| day.0 + TOLD_DAYS >= today.0;
+        let own =
+            before.as_ref().and_then(|r| r.told.as_ref().map(|t| (t, r))).filter(|((_, day), _)| fresh(*day));
+        let news = match (&own, &told) {
+            (Some(((id, _), recent)), _) if !incident.is_news(recent.bytes, recent.families) => {
+                Some(id.clone())
+            }
+            (None, Some((id, day))) if fresh(*day) && matches!(key.1, Subject::Destination(_)) => {
+                Some(id.clone())
+            }
+            _ => None,
+        };
+        incident.continues = own.map(|((id, _), _)| id.clone()).or_else(|| news.clone());
+        let is_high = incident.severity() >= Severity::High;
+        let risk = incident.best.score.risk;
+        incident.kept = match (incident.best.tier, incident.threshold.0) {
+            _ if news.is_some() => Kept::Continues,
+            _ if is_high => Kept::SentHigh,
+            (Tier::Learning, _) | (_, None) => Kept::Learning,
+            (_, Some(tau)) if risk >= tau => Kept::SentBudget,
+            _ => Kept::BelowThreshold,
+        };
+        incident.decided_second = now_second;
+        if incident.kept.is_sent() {
+            incident.tell();
+            let id = incident.id.clone();
+            if incident.is_new_destination() {
+                self.told.insert(shared, (id, today));
+            }
+        } else if incident.kept == Kept::Continues
+            && let Some(id) = &news
+        {
+            let (id, eni) = (id.clone(), Arc::clone(&key.0.eni));
+            if let Some(first) = self.open.values_mut().find(|i| i.id == id) {
+                first.enis.insert(eni);
+            }
+        }
+    }
+
+    /// Marks destinations that are new to most of a peer group at once.
+    fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
+        let mut by_cause: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, Subject), Vec<EniId>> = BTreeMap::new();
+        for incident in self.open.values().filter(|i| i.is_new_destination()) {
+            let EniId { account, region, .. } = &incident.eni;
+            let cause = (
+                Arc::clone(account),
+                Arc::clone(region),
+                Arc::clone(&incident.place.group),
+                incident.subject.clone(),
+            );
+            by_cause.entry(cause).or_default().push(incident.eni.clone());
+        }
+        for ((_, _, group, subject), enis) in by_cause {
+            let members = group_enis(&enis[0], &group) as usize;
+            if enis.len() >= FLEET_ENIS_MIN && enis.len() * 2 >= members && members > 0 {
+                for eni in enis {
+                    if let Some(incident) = self.open.get_mut(&(eni, subject.clone())) {
+                        incident.is_fleet_change = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a day: gives its incidents, sorted, and keeps what later days need.
+    pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
+        let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
+        let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(|i| i.best.score.risk).collect();
+        self.scores.push_back(DayScores::new(day.0, risks));
+        budget::forget(&mut self.scores);
+        for incident in &ended {
+            let key = (incident.eni.clone(), incident.subject.clone());
+            let recent = self.recent.entry(key).or_insert_with(|| Recent {
+                first_day: day,
+                last_day: day,
+                told: None,
+                bytes: 0,
+                families: 0,
+            });
+            recent.last_day = day;
+            if incident.kept.is_sent() {
+                recent.told = Some((incident.id.clone(), day));
+                recent.bytes = recent.bytes.max(incident.traffic.app_bytes);
+                recent.families |= incident.families();
+            } else if let (Kept::Continues, Some(id)) = (incident.kept, &incident.continues) {
+                recent.told = Some((id.clone(), day));
+                recent.bytes = recent.bytes.max(incident.traffic.app_bytes);
+            }
+        }
+        self.recent.retain(|_, r| r.last_day.0 + REMEMBERED_DAYS > day.0);
+        self.told.clear();
+        self.bound_memory();
+        ended
+    }
+
+    fn bound_memory(&mut self) {
+        let excess = self.recent.len().saturating_sub(REMEMBERED_MAX);
+        if excess > 0 {
+            let mut oldest: Vec<_> = self.recent.iter().map(|(k, r)| (r.last_day, k.clone())).collect();
+            oldest.sort_unstable();
+            for (_, key) in oldest.into_iter().take(excess) {
+                self.recent.remove(&key);
+            }
+        }
+    }
+}
+
+impl Incident {
+    fn new(
+        eni: EniId,
+        subject: Subject,
+        now: Hour,
+        scored: Scored,
+        hour: &EniHour,
+        group: &Arc<str>,
+        threshold: Threshold,
+    ) -> Self {
+        Self {
+            id: IncidentId::of(&eni, &subject, now.day()),
+            enis: BTreeSet::from([Arc::clone(&eni.eni)]),
+            eni,
+            subject,
+            first_hour: now,
+            hours: vec![now],
+            traffic: scored.traffic.clone(),
+            best: scored,
+            best_hour: now,
+            revision: 1,
+            kept: Kept::BelowThreshold,
+            decided_second: now.end_second(),
+            continues: None,
+            is_fleet_change: false,
+            threshold,
+            place: Place {
+                instance: Arc::clone(&hour.instance),
+                vpc: Arc::clone(&hour.vpc),
+                subnet: Arc::clone(&hour.subnet),
+                group: Arc::clone(group),
+            },
+            coverage: IncidentCoverage::default(),
+            told_bytes: 0,
+            told_families: 0,
+        }
+    }
+
+    fn grow(&mut self, now: Hour, scored: Scored) {
+        self.traffic.merge(&scored.traffic);
+        self.hours.push(now);
+        if scored.score.risk > self.best.score.risk {
+            self.best = scored;
+            self.best_hour = now;
+        }
+    }
+
+    fn cover(&mut self, hour: &EniHour) {
+        self.coverage.missing_objects += hour.coverage.missing_slots();
+        self.coverage.skip_data_records += hour.coverage.skip_data_records;
+        self.coverage.late_records += hour.coverage.late_records;
+        self.coverage.seen_sum += hour.coverage.seen_share();
+    }
+
+    /// Severity by rule; a change of the fleet is at most MEDIUM.
+    pub fn severity(&self) -> Severity {
+        let by_rule = self.best.score.severity;
+        if self.is_fleet_change { by_rule.min(Severity::Medium) } else { by_rule }
+    }
+
+    fn is_new_destination(&self) -> bool {
+        matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
+    }
+
+    fn families(&self) -> u8 {
+        family_set(&self.best.score)
+    }
+
+    fn is_news(&self, bytes: u64, families: u8) -> bool {
+        self.traffic.app_bytes >= bytes.saturating_mul(NEWS_FACTOR).max(1) || self.families() & !families != 0
+    }
+
+    fn tell(&mut self) {
+        self.told_bytes = self.traffic.app_bytes;
+        self.told_families = self.families();
+    }
+
+    fn revise(&mut self) {
+        if self.is_news(self.told_bytes, self.told_families) {
+            self.revision += 1;
+            self.told_families |= self.families();
+            self.told_bytes = self.traffic.app_bytes;
+        }
+    }
+}
+
+/// Families with at least ten bits, as a set: a new one is news.
+fn family_set(score: &Score) -> u8 {
+    Family::ALL
+        .iter()
+        .filter(|f| score.families[**f as usize] >= 10.0)
+        .fold(0, |set, f| set | 1 << (*f as u8))
+}

@@ -1,0 +1,46 @@
+//! D3, volume to a known destination: an hour against the usual largest hour of a day, and the
+//! day so far against the usual day (T1030, T1041, T1567.002). Catches "use a service that is
+//! already familiar".
+
+use super::evidence::{Detector, Evidence};
+use crate::baseline::destination::DestinationModel;
+use crate::baseline::fleet::{FleetModel, Pool};
+use crate::baseline::level::{Level, bytes_of};
+
+/// Application bytes in an hour below which a known destination raises nothing.
+const FLOOR_BYTES: u64 = 1 << 20;
+/// A day is tested once an hour, and only grows: its probability per hour is a 24th.
+const HOURS_PER_DAY: f64 = 24.0;
+
+/// Evidence of an hour and of the day so far; empty below the floor.
+pub fn evidence(
+    hour_app_bytes: u64,
+    day_app_bytes: u64,
+    model: &DestinationModel,
+    fleet: &FleetModel,
+) -> Vec<Evidence> {
+    if hour_app_bytes < FLOOR_BYTES {
+        return Vec::new();
+    }
+    let (hour, day) = (Level::of_bytes(hour_app_bytes), Level::of_bytes(day_app_bytes));
+    let n = u64::from(model.days);
+    let hour_p =
+        fleet.tails[Pool::DestinationHour as usize].p(model.hour_z(hour)).max(model.own_hour_p(hour));
+    let day_p = fleet.tails[Pool::DestinationDay as usize].p(model.day_z(day)).max(model.own_day_p(day));
+    vec![
+        Evidence {
+            detector: Detector::KnownDestinationHour,
+            p: hour_p,
+            observed: hour_app_bytes as f64,
+            expected: bytes_of(model.hour_middle),
+            n,
+        },
+        Evidence {
+            detector: Detector::KnownDestinationDay,
+            p: (day_p / HOURS_PER_DAY).min(1.0),
+            observed: day_app_bytes as f64,
+            expected: bytes_of(model.day_middle),
+            n,
+        },
+    ]
+}

@@ -1,0 +1,66 @@
+//! Detectors: a closed hour and a snapshot in, evidence in bits out. Pure functions.
+//!
+//! Invariant: nothing here sees an object key, a bucket, a file or a clock.
+
+mod balance;
+mod budget;
+mod evidence;
+mod features;
+mod hour;
+mod incident;
+mod known_destination;
+mod new_destination;
+mod protocol;
+mod score;
+mod served;
+mod spread;
+mod unit;
+mod volume;
+
+pub use budget::{DayScores, Threshold};
+pub use evidence::{Detector, Evidence, Family};
+pub use features::{EniFeatures, KeyHour, Reach};
+pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
+pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
+pub use protocol::RareEvent;
+pub use score::{Score, Severity};
+pub use unit::{Against, Subject, Unit, UnitKind};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::baseline::destination::NamedPrefixes;
+use crate::net::{Addr, InternalNetworks};
+
+/// What scoring depends on beside windows and snapshot.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is inside.
+    pub internal: InternalNetworks,
+    /// Prefixes with the operator's names.
+    pub named: NamedPrefixes,
+    /// DNS servers outside that hosts may use, sorted.
+    pub resolvers: Vec<Addr>,
+    /// Peer groups by ENI id, over what the records say.
+    pub groups: BTreeMap<Arc<str>, Arc<str>>,
+    /// Alerts a day per 1,000 ENIs that an operator wants to read.
+    pub budget_per_day_per_1000_enis: f64,
+    /// ENI-hours below this many bytes raise no volume evidence.
+    pub volume_floor_bytes: u64,
+    /// ENI-hours above this many bytes are always HIGH, when set.
+    pub volume_ceiling_bytes: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            internal: InternalNetworks::new(&[]),
+            named: NamedPrefixes::default(),
+            resolvers: Vec::new(),
+            groups: BTreeMap::new(),
+            budget_per_day_per_1000_enis: 5.0,
+            volume_floor_bytes: 10 << 20,
+            volume_ceiling_bytes: None,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One risk score per unit, in bits, and how severe it is.
+//!
+//! Inside a family the strongest evidence counts, corrected for how many were looked at
+//! (Bonferroni: valid under any dependence). Families add. Harm is bounded to break ties:
+//! leading with bytes put 16 GB backups above 50 MB leaks (detection.md F.3).
+
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{BITS_MAX, Evidence, Family, bits};
+
+/// Bits from which harm is added: ordinary big talkers do not rank.
+const HARM_FROM_BITS: f64 = 3.0;
+/// Most that harm adds, bits; reached at 10 MiB x 2^8.
+const HARM_BITS_MAX: f64 = 2.0;
+const HARM_UNIT_BYTES: f64 = 10.0 * 1024.0 * 1024.0;
+/// HIGH: two families this strong with this much data ... (detection.md B.5 rule 5)
+const TWO_FAMILIES_BITS: f64 = 10.0;
+const TWO_FAMILIES_BYTES: u64 = 10 << 20;
+/// ... or one this strong with this much.
+const ONE_FAMILY_BITS: f64 = 18.0;
+const ONE_FAMILY_BYTES: u64 = 100 << 20;
+/// CRITICAL: what HIGH asks for, times this.
+const CRITICAL_FACTOR: u64 = 10;
+/// MEDIUM: this many bits in all.
+const MEDIUM_BITS: f64 = 15.0;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// Weak evidence or little data.
+    Low,
+    /// Worth a look within the budget.
+    Medium,
+    /// Two strong kinds of evidence, or one very strong with much data.
+    High,
+    /// HIGH with at least ten times the data that HIGH asks for.
+    Critical,
+}
+
+impl Severity {
+    /// The word in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// The score of a unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Bits by `Family`, after correction and confidence.
+    pub families: [f64; Family::ALL.len()],
+    /// Risk, bits.
+    pub risk: f64,
+    /// Severity by rule.
+    pub severity: Severity,
+}
+
+/// Combines evidence, discounted by `confidence` in [0, 1].
+pub fn combine(evidence: &[Evidence], confidence: f64, app_bytes: u64, over_ceiling: bool) -> Score {
+    let families = Family::ALL.map(|family| {
+        let of_family = evidence.iter().filter(|e| e.detector.family() == family);
+        let count = f64::from(of_family.clone().count() as u32);
+        let best = of_family.map(|e| e.p).fold(1.0, f64::min);
+        if count < 1.0 { 0.0 } else { confidence * bits(count * best).min(BITS_MAX) }
+    });
+    let sum: f64 = families.iter().sum();
+    let harm = if sum >= HARM_FROM_BITS {
+        ((1.0 + app_bytes as f64 / HARM_UNIT_BYTES).log2() / 4.0).min(HARM_BITS_MAX)
+    } else {
+        0.0
+    };
+    let severity = severity(&families, sum, app_bytes, over_ceiling);
+    Score { families, risk: sum + harm, severity }
+}
+
+fn severity(families: &[f64], sum: f64, app_bytes: u64, over_ceiling: bool) -> Severity {
+    let strong = families.iter().filter(|b| **b >= TWO_FAMILIES_BITS).count();
+    let very = families.iter().any(|b| *b >= ONE_FAMILY_BITS);
+    let high = |factor: u64| {
+        (strong >= 2 && app_bytes >= factor * TWO_FAMILIES_BYTES)
+            || (very && app_bytes >= factor * ONE_FAMILY_BYTES)
+    };
+    if high(CRITICAL_FACTOR) {
+        Severity::Critical
+    } else if high(1) || over_ceiling {
+        Severity::High
+    } else if sum >= MEDIUM_BITS {
+        Severity::Medium
+    } else {
+        Severity::Low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detector;
+
+    fn evidence(detector: Detector, bits: f64) -> Evidence {
+        Evidence { detector, p: (-bits).exp2(), observed: 0.0, expected: 0.0, n: 1 }
+    }
+
+    #[test]
+    fn families_add_and_members_of_one_do_not() {
+        let one = combine(&[evidence(Detector::NewDestination, 12.0)], 1.0, 0, false);
+        let two = combine(
+            &[evidence(Detector::NewDestination, 12.0), evidence(Detector::Volume, 9.0)],
+            1.0,
+            0,
+            false,
+        );
+        assert!((two.risk - one.risk - 9.0).abs() < 1e-9);
+        let same = [evidence(Detector::Volume, 9.0), evidence(Detector::KnownDestinationHour, 9.0)];
+        assert!((combine(&same, 1.0, 0, false).risk - 8.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn harm_breaks_ties_and_never_leads() {
+        let weak_but_huge = combine(&[evidence(Detector::Volume, 8.0)], 1.0, 1 << 44, false);
+        let strong_but_small = combine(&[evidence(Detector::NewDestination, 14.0)], 1.0, 50 << 20, false);
+        assert!(strong_but_small.risk > weak_but_huge.risk);
+        let silent = combine(&[evidence(Detector::Volume, 2.0)], 1.0, 1 << 44, false);
+        assert!((silent.risk - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn high_needs_evidence_and_data() {
+        let two = [evidence(Detector::NewDestination, 11.0), evidence(Detector::Balance, 11.0)];
+        assert_eq!(combine(&two, 1.0, 1 << 20, false).severity, Severity::Medium);
+        assert_eq!(combine(&two, 1.0, 11 << 20, false).severity, Severity::High);
+        assert_eq!(combine(&two, 1.0, 200 << 20, false).severity, Severity::Critical);
+        assert_eq!(combine(&two, 0.4, 200 << 20, false).severity, Severity::Low);
+        let one = [evidence(Detector::NewDestination, 19.0)];
+        assert_eq!(combine(&one, 1.0, 50 << 20, false).severity, Severity::Medium);
+        assert_eq!(combine(&one, 1.0, 101 << 20, false).severity, Severity::High);
+        assert_eq!(combine(&[], 1.0, 1 << 40, true).severity, Severity::High);
+    }
+}

@@ -1,0 +1,216 @@
+//! The thing that is scored: one destination, one client, or the spread of one ENI-hour.
+
+use super::evidence::{Detector, Evidence};
+use super::protocol::{self, RareEvent};
+use super::score::{Score, combine};
+use super::{balance, known_destination, new_destination, served, spread, volume};
+use crate::baseline::destination::{DestinationKey, DestinationModel};
+use crate::baseline::eni::{EniModel, Novelty};
+use crate::baseline::fleet::{FleetModel, NoveltyPrior, Pool};
+use crate::baseline::series::Series;
+use crate::net::Prefix;
+
+/// What an incident is about: half of its identity (the ENI is the other half).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A destination contacted as a client.
+    Destination(DestinationKey),
+    /// A client network that was served.
+    Served(Prefix),
+    /// Many destinations at once.
+    Spread,
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Destination(key) => key.fmt(f),
+            Self::Served(prefix) => write!(f, "served:{prefix}"),
+            Self::Spread => f.write_str("*"),
+        }
+    }
+}
+
+/// What is scored, in numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum UnitKind {
+    /// A destination.
+    Destination {
+        /// Application bytes in the hour.
+        app_bytes: u64,
+        /// Application bytes in the day so far.
+        day_app_bytes: u64,
+        /// Application bytes received in the hour.
+        ingress_app_bytes: u64,
+        /// Whether the balance can be judged: both directions were seen, or the protocol has
+        /// no replies.
+        paired: bool,
+        /// How new it is; `None` when known.
+        novelty: Option<Novelty>,
+        /// A protocol used against its nature.
+        rare: Option<(RareEvent, u64)>,
+        /// Application bytes of the ENI's hour beside this destination, when this destination
+        /// is the one that contributes most of the excess and so speaks for the ENI (D2).
+        rest_app_bytes: Option<u64>,
+        /// The destination's own model, when it has one.
+        model: Option<DestinationModel>,
+    },
+    /// A client network.
+    Served {
+        /// Application bytes sent to it in the hour.
+        app_bytes: u64,
+    },
+    /// The ENI's spread.
+    Spread {
+        /// New destinations of the day so far: class and application bytes, largest first.
+        met: Vec<(Novelty, u64)>,
+        /// Networks contacted in the hour.
+        fan_out: u64,
+        /// Networks refused in the hour.
+        rejected_fan_out: u64,
+        /// Application bytes to the new destinations in the hour.
+        app_bytes: u64,
+    },
+}
+
+/// A unit with the context that its score depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// What it is about.
+    pub subject: Subject,
+    /// The numbers.
+    pub kind: UnitKind,
+    /// Hour of the UTC day.
+    pub hour_of_day: usize,
+    /// Factor on the evidence: tier of the ENI times share of the hour seen.
+    pub confidence: f64,
+}
+
+/// What units are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Against<'a> {
+    /// The ENI.
+    pub eni: &'a EniModel,
+    /// Its account.
+    pub fleet: &'a FleetModel,
+    /// Its group's prior.
+    pub prior: &'a NoveltyPrior,
+    /// Floor of volume evidence, bytes.
+    pub volume_floor_bytes: u64,
+    /// Ceiling above which an hour is always HIGH, bytes.
+    pub volume_ceiling_bytes: Option<u64>,
+}
+
+impl Unit {
+    /// Evidence and score: a pure function of the unit and what it is compared with.
+    pub fn score(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {
+        let evidence = self.evidence(against);
+        let over = against.volume_ceiling_bytes.is_some_and(|ceiling| self.app_bytes() >= ceiling);
+        let score = combine(&evidence, self.confidence, self.harm_bytes(), over);
+        (evidence, score)
+    }
+
+    /// Application bytes of the hour.
+    pub fn app_bytes(&self) -> u64 {
+        match &self.kind {
+            UnitKind::Destination { app_bytes, .. }
+            | UnitKind::Served { app_bytes }
+            | UnitKind::Spread { app_bytes, .. } => *app_bytes,
+        }
+    }
+
+    /// Application bytes that would have left if it is what it looks like: of the day so far.
+    fn harm_bytes(&self) -> u64 {
+        match &self.kind {
+            UnitKind::Destination { day_app_bytes, .. } => *day_app_bytes,
+            UnitKind::Served { app_bytes } => *app_bytes,
+            UnitKind::Spread { met, .. } => met.iter().map(|(_, bytes)| bytes).sum(),
+        }
+    }
+
+    fn evidence(&self, against: &Against<'_>) -> Vec<Evidence> {
+        let Against { eni, fleet, prior, volume_floor_bytes: floor, .. } = *against;
+        let series = |s: Series| &eni.series[s as usize];
+        match &self.kind {
+            UnitKind::Destination {
+                app_bytes,
+                day_app_bytes,
+                ingress_app_bytes,
+                paired,
+                novelty,
+                rare,
+                rest_app_bytes,
+                model,
+            } => {
+                let mut all = Vec::new();
+                if let Some(class) = novelty {
+                    all.push(new_destination::evidence(*class, *day_app_bytes, &eni.novelty, prior));
+                }
+                if let Some(model) = model {
+                    all.extend(known_destination::evidence(*app_bytes, *day_app_bytes, model, fleet));
+                }
+                if let Some(rest) = rest_app_bytes {
+                    let hour = rest + app_bytes;
+                    all.extend(volume::evidence(
+                        hour,
+                        self.hour_of_day,
+                        floor,
+                        series(Series::Client),
+                        fleet,
+                    ));
+                }
+                if *paired {
+                    all.extend(balance::evidence(
+                        *app_bytes,
+                        *ingress_app_bytes,
+                        &eni.balance,
+                        &fleet.balance,
+                    ));
+                }
+                if let Some((event, bytes)) = rare {
+                    all.push(protocol::evidence(*event, *bytes, fleet));
+                }
+                all
+            }
+            UnitKind::Served { app_bytes } => {
+                let top = series(Series::ServedTop);
+                served::evidence(*app_bytes, self.hour_of_day, floor, top, fleet).into_iter().collect()
+            }
+            UnitKind::Spread { met, fan_out, rejected_fan_out, .. } => {
+                let fan = |detector, pool, count, of| {
+                    spread::evidence(detector, pool, count, self.hour_of_day, series(of), fleet)
+                };
+                let several = new_destination::several(met, &eni.novelty, prior);
+                let contacted = fan(Detector::FanOut, Pool::FanOut, *fan_out, Series::FanOut);
+                let rejected = fan(
+                    Detector::RejectedFanOut,
+                    Pool::RejectedFanOut,
+                    *rejected_fan_out,
+                    Series::RejectedFanOut,
+                );
+                several.into_iter().chain(contacted).chain(rejected).collect()
+            }
+        }
+    }
+
+    /// The same unit with its bytes multiplied by `factor` in [0, 1]: what counterfactuals ask.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let scale = |bytes: u64| (bytes as f64 * factor) as u64;
+        let mut scaled = self.clone();
+        match &mut scaled.kind {
+            UnitKind::Destination { app_bytes, day_app_bytes, rare, .. } => {
+                *app_bytes = scale(*app_bytes);
+                *day_app_bytes = scale(*day_app_bytes);
+                *rare =
+                    rare.map(|(event, bytes)| (event, scale(bytes))).filter(|(e, b)| *b >= e.floor_bytes());
+            }
+            UnitKind::Served { app_bytes } => *app_bytes = scale(*app_bytes),
+            UnitKind::Spread { met, app_bytes, .. } => {
+                *app_bytes = scale(*app_bytes);
+                met.iter_mut().for_each(|(_, bytes)| *bytes = scale(*bytes));
+            }
+        }
+        scaled
+    }
+}
