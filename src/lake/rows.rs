@@ -205,7 +205,7 @@ impl Row<'_> {
     /// The first column that was not the table's, or was not given.
     pub fn end(mut self) -> Result<(), RowError> {
         if self.error.is_none() && self.next < self.rows.builders.len() {
-            self.refuse("nothing", "end of row");
+            self.refuse_at(self.next, "nothing", "end of row");
         }
         match self.error {
             Some(error) => Err(error),
@@ -231,11 +231,10 @@ impl Row<'_> {
         self.rows.builders.get_mut(index)
     }
 
+    /// The column just taken has another kind.
     #[cold]
     fn refuse(&mut self, name: &str, kind: &str) {
-        let taken = self.rows.table.columns.get(self.next).is_none_or(|column| column.name != name);
-        let index = if taken { self.next.saturating_sub(1) } else { self.next };
-        self.refuse_at(index, name, kind);
+        self.refuse_at(self.next - 1, name, kind);
     }
 
     #[cold]
