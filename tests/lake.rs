@@ -1,6 +1,7 @@
 //! The lake from outside: what is written reads back, a day is replaced exactly, and nothing
 //! half-written is ever seen.
 
+#[allow(clippy::unwrap_used, reason = "test support: a failure is the test failing")]
 mod lake_support;
 
 use std::fs;

@@ -55,7 +55,7 @@ pub static COVERAGE: Table = Table {
     doc: "One row per ENI and UTC hour: what could be seen, and sums over everything seen.",
 };
 
-/// One row; `pairs` is the number of rows the ENI-hour has in `hourly`.
+/// One row.
 pub(super) fn fill(row: Row<'_>, hour: &EniHour) -> Result<(), RowError> {
     let (coverage, totals) = (&hour.coverage, &hour.totals);
     row.timestamp_ms("hour", hour.hour.start_second() * 1000)

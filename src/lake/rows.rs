@@ -2,6 +2,7 @@
 //! is an error, so what is written cannot drift from what is documented.
 
 use std::fmt::{Display, Write as _};
+use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, RecordBatch,
@@ -57,7 +58,6 @@ impl Builder {
     }
 
     fn finish(&mut self) -> ArrayRef {
-        use std::sync::Arc;
         match self {
             Self::Text(b) => Arc::new(b.finish()),
             Self::Bool(b) => Arc::new(b.finish()),
@@ -207,13 +207,11 @@ impl Row<'_> {
         if self.error.is_none() && self.next < self.rows.builders.len() {
             self.refuse_at(self.next, "nothing", "end of row");
         }
-        match self.error {
-            Some(error) => Err(error),
-            None => {
-                self.rows.len += 1;
-                Ok(())
-            }
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        self.rows.len += 1;
+        Ok(())
     }
 
     /// The builder of the next column when it has this name.
