@@ -216,7 +216,8 @@ mod tests {
         write(dir.path(), 150_000).close().unwrap().publish().unwrap();
         let reader = SerializedFileReader::new(File::open(dir.path().join(FILE_NAME)).unwrap()).unwrap();
         let footer = reader.metadata();
-        let rows: Vec<i64> = footer.row_groups().iter().map(|group| group.num_rows()).collect();
+        let rows: Vec<i64> =
+            footer.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).collect();
         assert_eq!(rows, [65_536, 65_536, 18_928]);
         assert_eq!(footer.file_metadata().created_by(), Some(CREATED_BY));
         let codec = footer.row_group(0).column(0).compression();
