@@ -4,6 +4,7 @@
 pub mod alert;
 pub mod baseline;
 pub mod detect;
+pub mod lake;
 pub mod limits;
 pub mod net;
 pub mod record;
