@@ -5,4 +5,5 @@ pub mod alert;
 pub mod limits;
 pub mod net;
 pub mod record;
+pub mod simulate;
 pub mod window;
