@@ -28,7 +28,7 @@ pub enum Family {
     BeaconDrip,
     /// Ten times the usual hour to a destination in daily use.
     Familiar,
-    /// ICMP, DNS, DoT, odd ports, GRE, and the resolver tunnel that nobody can see.
+    /// ICMP, DNS, DNS over TLS, odd ports, GRE, and the resolver tunnel that nobody can see.
     Protocol,
     /// A client of a served role downloads a dump.
     PullStyle,
@@ -114,14 +114,14 @@ impl FromStr for Family {
 
 /// ENI-days already taken by an attack or a change.
 pub(super) struct Schedule {
-    enis: usize,
+    /// Days of the run.
     days: u32,
     taken: BTreeSet<(u32, u32)>,
 }
 
 impl Schedule {
-    pub(super) fn new(enis: usize, days: u32) -> Self {
-        Self { enis, days, taken: BTreeSet::new() }
+    pub(super) fn new(days: u32) -> Self {
+        Self { days, taken: BTreeSet::new() }
     }
 
     pub(super) fn take(&mut self, eni: u32, days: std::ops::Range<u32>) {
@@ -143,11 +143,8 @@ impl Schedule {
     ) -> Option<(Vec<u32>, u32)> {
         for _ in 0..400 {
             let role = *pick(rng, family.roles());
-            let eni = rng.random_range(0..self.enis as u32);
             let first = rng.random_range(from_day..=self.days - days);
-            if world.fleet.role(eni) != role {
-                continue;
-            }
+            let eni = *pick(rng, &world.fleet.of_role(role));
             let span = first..first + days;
             let free = |e: &u32| world.fleet.alive(*e, span.clone()) && self.is_free(*e, span.clone());
             let mates = world.fleet.group(eni).members.iter().copied().filter(|m| *m != eni);
@@ -199,7 +196,7 @@ pub(super) fn add(
             }
             let mut job = Job::new(world, rng, (n, serial), team, (first_day, days));
             job.run(family);
-            record(world, options, planned, job, &format!("{}-{}", family.as_str(), n + 1), family);
+            record(world, options, planned, &job, &format!("{}-{}", family.as_str(), n + 1), family);
         }
     }
     unplaced
@@ -210,7 +207,7 @@ fn record(
     world: &World,
     options: &SimulateOptions,
     planned: &mut Planned,
-    job: Job<'_>,
+    job: &Job<'_>,
     id: &str,
     family: Family,
 ) {
@@ -273,7 +270,7 @@ mod tests {
 
     #[test]
     fn taken_days_are_not_free() {
-        let mut schedule = Schedule::new(2, 10);
+        let mut schedule = Schedule::new(10);
         schedule.take(1, 3..5);
         assert!(schedule.is_free(0, 0..10) && schedule.is_free(1, 0..3) && schedule.is_free(1, 5..10));
         assert!(!schedule.is_free(1, 4..6));

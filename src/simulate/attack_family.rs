@@ -215,7 +215,7 @@ impl<'a> Job<'a> {
             self.upload(eni, peer, habit.port, (at, 780), usual * factor / 4.0);
         }
         self.variant = format!("{factor:.0} x the usual hour to {}", Internet::network(habit.org));
-        self.note = "the same address also gets benign traffic".to_owned();
+        "the same address also gets benign traffic".clone_into(&mut self.note);
     }
 
     fn protocol(&mut self) {
@@ -238,8 +238,8 @@ impl<'a> Job<'a> {
                 ("DNS to a foreign resolver", Connection::packets(ends, UDP, when, (n, 240), (n, 130)))
             }
             2 => {
-                self.note = "goes through the VPC resolver: flow logs never show it".to_owned();
-                self.variant = "resolver tunnel".to_owned();
+                "goes through the VPC resolver: flow logs never show it".clone_into(&mut self.note);
+                "resolver tunnel".clone_into(&mut self.variant);
                 self.first_second = start;
                 return;
             }

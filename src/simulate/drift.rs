@@ -56,10 +56,9 @@ impl Change {
     fn suits(self) -> (&'static [SimRole], u32) {
         use SimRole::{Bastion, Ci, Database, LogShipper, Web, Worker};
         match self {
-            Self::Deploy => (&[Web, Worker], 1),
             Self::Onboarding => (&[Worker], 2),
             Self::Backup => (&[Worker, Database], 2),
-            Self::Failover => (&[Web, Worker], 1),
+            Self::Deploy | Self::Failover => (&[Web, Worker], 1),
             Self::LogLevel => (&[LogShipper], 3),
             Self::DeliveryMove => (&[Ci], 1),
             Self::PenetrationTest => (&[Bastion], 1),

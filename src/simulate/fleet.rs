@@ -190,6 +190,12 @@ impl Fleet {
         &self.groups[self.enis[eni as usize].group]
     }
 
+    /// The ENIs of a role; a fleet has at least one of each.
+    pub(super) fn of_role(&self, role: SimRole) -> Vec<u32> {
+        let groups = self.groups.iter().filter(|group| group.role == role);
+        groups.flat_map(|group| group.members.iter().copied()).collect()
+    }
+
     /// Whether it exists through all of these days of the run.
     pub(super) fn alive(&self, eni: u32, days: std::ops::Range<u32>) -> bool {
         let (from, to) = self.enis[eni as usize].alive_hours;

@@ -43,7 +43,7 @@ pub(super) const TIME: Org = 4;
 pub(super) const GIT: Org = 5;
 /// Log and metric vendors.
 pub(super) const VENDORS: std::ops::Range<Org> = 6..14;
-/// SaaS APIs.
+/// Services bought from others (programming interfaces).
 pub(super) const SAAS: std::ops::Range<Org> = 20..80;
 /// First organisation nobody uses before some event.
 pub(super) const FIRST_LATER: Org = 256;
@@ -127,7 +127,7 @@ pub(super) fn client_host(rng: &mut Chance, v6: bool, group: u64) -> Addr {
     }
     let host = host as u32;
     // 198.18.0.0/15 is small, so its clients are met again by chance as well.
-    let address = if host & 3 == 0 { 0xc612_0000 | (host >> 15) } else { (254 << 24) | (host >> 8) };
+    let address = if host.is_multiple_of(4) { 0xc612_0000 | (host >> 15) } else { (254 << 24) | (host >> 8) };
     Addr::from_v4(address)
 }
 

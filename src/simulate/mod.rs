@@ -10,8 +10,8 @@
 //! so the bytes do not depend on the number of threads.
 //!
 //! Addresses: private sides are 10.0.0.0/8; the internet is made of 240.0.0.0/4 (reserved,
-//! RFC 1112 section 4: the documentation ranges hold too few networks for one /16 per
-//! organisation), 198.18.0.0/15 (RFC 2544), 203.0.113.0/24 (RFC 5737) and 2001:db8::/32
+//! RFC 1112 section 4: the documentation ranges hold too few networks for one /16 for
+//! each organisation), 198.18.0.0/15 (RFC 2544), 203.0.113.0/24 (RFC 5737) and `2001:db8::/32`
 //! (RFC 3849). See `internet` for who has what.
 
 mod attack;
@@ -196,7 +196,7 @@ pub fn plan(options: &SimulateOptions) -> Result<Plan, SimulateError> {
         .timestamp()
         .as_second();
     let mut world = World::new(options, start_second);
-    let mut schedule = attack::Schedule::new(world.fleet.enis.len(), options.days);
+    let mut schedule = attack::Schedule::new(options.days);
     let mut planned = Planned { start_second, ..Planned::default() };
     if options.look_alikes {
         drift::add(&mut world, options, &mut schedule, &mut planned);

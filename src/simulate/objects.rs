@@ -246,7 +246,7 @@ fn key(plan: &Plan, slot: i64, account: u32) -> String {
     let options = &plan.options;
     let id = format!("{:012}", options.account + u64::from(account));
     let region = &options.region;
-    let flow_log = mix(&[options.seed, 0xf1, u64::from(account)]) & 0xffff_ffff_ffff_ffff;
+    let flow_log = mix(&[options.seed, 0xf1, u64::from(account)]);
     let hash = mix(&[options.seed, 0xf2, u64::from(account), slot as u64]) as u32;
     let at = jiff::Timestamp::from_second(slot * SLOT_SECONDS)
         .unwrap_or_default()

