@@ -85,7 +85,8 @@ impl Family {
         use SimRole::{Bastion, Ci, Database, LogShipper, Web, Worker};
         match self {
             Self::PullStyle => &[Web],
-            Self::Familiar => &[Worker, LogShipper, Web, Bastion],
+            // The others send so little to any one service that ten times it is still nothing.
+            Self::Familiar => &[Worker, LogShipper, Ci],
             Self::Mimicry => &[Worker, Ci, Bastion, LogShipper],
             Self::Split | Self::Protocol => &[Web, Worker, Ci, Bastion],
             _ => &[Web, Worker, Database, Ci, LogShipper, Bastion],
@@ -109,6 +110,21 @@ impl FromStr for Family {
     fn from_str(text: &str) -> Result<Self, FamilyError> {
         let found = Self::ALL.into_iter().find(|family| family.as_str() == text);
         found.ok_or_else(|| FamilyError(text.to_owned()))
+    }
+}
+
+impl FromStr for AttackMix {
+    type Err = FamilyError;
+
+    /// `none`, `all`, or family names separated by commas.
+    fn from_str(text: &str) -> Result<Self, FamilyError> {
+        match text {
+            "none" => Ok(Self::None),
+            "all" => Ok(Self::All),
+            names => {
+                names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>().map(Self::Families)
+            }
+        }
     }
 }
 
@@ -266,6 +282,10 @@ mod tests {
             assert_eq!(family.as_str().parse::<Family>().unwrap(), family);
         }
         assert!("bursts".parse::<Family>().is_err());
+        let two = AttackMix::Families(vec![Family::Burst, Family::Drip]);
+        assert_eq!("burst, drip".parse::<AttackMix>().unwrap(), two);
+        assert_eq!("none".parse::<AttackMix>().unwrap(), AttackMix::None);
+        assert!("".parse::<AttackMix>().is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Benign changes that look alarming: what a detector must not call an attack.
 
+use std::collections::BTreeSet;
+
 use rand::Rng;
 
 use super::attack::Schedule;
@@ -147,30 +149,38 @@ impl Event<'_> {
                 let hours = (office, (office + 6).min(end));
                 self.shift(down, hours, 0.1, 1.0);
                 self.shift(up, hours, 2.0, 1.0);
-                scaled(hours, "half of the group takes over the load of the other half")
+                self.scaled(hours, "half of the group takes over the load of the other half")
             }
             Change::LogLevel => {
                 let hours = (office, (office + 72).min(end));
                 self.shift(self.members.clone(), hours, 1.0, 4.0);
-                scaled(hours, "four times the volume to the known vendor")
+                self.scaled(hours, "four times the volume to the known vendor")
             }
             Change::DeliveryMove => {
                 let moved = *pick(&mut self.rng, &DELIVERY);
                 self.world.internet.moves.push((moved, office));
                 let peers = vec![Internet::network(moved).to_string()];
-                Outcome { peers, ..scaled((office, (office + 24).min(end)), "new /24s in the same /16") }
+                Outcome { peers, ..self.scaled((office, (office + 24).min(end)), "new /24s in the same /16") }
             }
             Change::PenetrationTest => self.penetration_test(office),
             Change::MonthEnd => {
                 let hours = (day, day + 24);
                 self.shift(self.members.clone(), hours, 5.0, 1.0);
-                scaled(hours, "five times the usual jobs for a day")
+                self.scaled(hours, "five times the usual jobs for a day")
             }
         }
     }
 
     fn shift(&mut self, members: Vec<u32>, hours: (u32, u32), rate: f64, bytes: f64) {
         self.world.shifts.push(Shift { members, hours, rate, bytes });
+    }
+
+    /// What to tell about a change that scales what the group does anyway.
+    fn scaled(&self, hours: (u32, u32), note: &'static str) -> Outcome {
+        let habits = &self.world.fleet.group(self.members[0]).habits;
+        let networks: BTreeSet<_> = habits.iter().map(|habit| Internet::network(habit.org)).collect();
+        let peers = networks.iter().map(ToString::to_string).collect();
+        Outcome { hours, peers, note, bytes: None }
     }
 
     /// Connections of one member to one organisation; returns the bytes it sends.
@@ -261,10 +271,6 @@ impl Event<'_> {
         let note = "declared window and target range";
         Outcome { hours: (hour, hour + 2), peers, note, bytes: Some(vec![sum]) }
     }
-}
-
-fn scaled(hours: (u32, u32), note: &'static str) -> Outcome {
-    Outcome { hours, peers: Vec::new(), note, bytes: None }
 }
 
 fn label(

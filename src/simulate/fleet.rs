@@ -104,7 +104,7 @@ impl Fleet {
         n: u32,
     ) -> u32 {
         let index = self.enis.len() as u32;
-        let id = |purpose: u64, of: u64| mix(&[options.seed, purpose, of]) & 0xff_ffff_ffff_ffff;
+        let id = |purpose: u64, of: u64| mix(&[options.seed, purpose, of]);
         let mut rng = stream(&[options.seed, 0xe21, u64::from(index)]);
         let subnet = (group as u32) & 0xff;
         let host = 10 + n;

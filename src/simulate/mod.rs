@@ -20,6 +20,7 @@ mod chance;
 mod connection;
 mod drift;
 mod fleet;
+mod format;
 mod internet;
 mod labels;
 mod objects;
@@ -29,10 +30,10 @@ mod traffic;
 
 use std::collections::BTreeMap;
 
-pub use attack::Family;
+pub use attack::{Family, FamilyError};
+pub use format::SimFormat;
 pub use labels::{Label, LabelKind, labels_csv};
 pub use objects::{SimObject, write_objects};
-pub use record_writer::SimFormat;
 pub use roles::SimRole;
 
 use connection::Connection;
@@ -70,7 +71,7 @@ pub struct SimulateOptions {
     pub density: f64,
     /// Attacks to hide.
     pub attacks: AttackMix,
-    /// Instances of each attack family.
+    /// Instances of each attack family; twice as many of `protocol`, which has six variants.
     pub attacks_per_family: u32,
     /// Whether benign changes that look alarming happen.
     pub look_alikes: bool,

@@ -1,102 +1,11 @@
 //! Records as text lines, in any column order of flow log versions 2 to 11.
 
-use super::SimulateError;
 use super::connection::{Connection, Slice};
 use super::fleet::{Eni, Group};
+use super::format::{Column, FIELDS, at};
 use super::internet::Internet;
 use super::roles::SimRole;
 use crate::net::Addr;
-
-/// Every field, in the order of AWS's table, with the number of fields up to versions 2, 3 and 5
-/// being 14, 21 and 29.
-#[rustfmt::skip]
-const FIELDS: [&str; 54] = [
-    "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol",
-    "packets", "bytes", "start", "end", "action", "log-status", "vpc-id", "subnet-id", "instance-id",
-    "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region", "az-id", "sublocation-type",
-    "sublocation-id", "pkt-src-aws-service", "pkt-dst-aws-service", "flow-direction", "traffic-path",
-    "ecs-cluster-arn", "ecs-cluster-name", "ecs-container-instance-arn", "ecs-container-instance-id",
-    "ecs-container-id", "ecs-second-container-id", "ecs-service-name", "ecs-task-definition-arn",
-    "ecs-task-arn", "ecs-task-id", "reject-reason", "resource-id", "encryption-status", "instance-tag",
-    "instance-tag-2", "interface-tag", "interface-tag-2", "asg-tag", "asg-tag-2", "interface-type",
-    "next-hop-interface-id", "next-hop-subnet-id", "next-hop-az-id", "next-hop-vpc-id",
-    "next-hop-interface-type",
-];
-
-/// Columns of the records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SimFormat {
-    /// The default format: 14 fields.
-    V2,
-    /// With VPC, subnet, instance, tcp-flags and pkt-* addresses: 21 fields.
-    V3,
-    /// With region, zone, AWS service, direction and path: 29 fields.
-    V5,
-    /// All 54 fields.
-    V11,
-    /// These fields in this order, by their names in AWS's table.
-    Custom(Vec<String>),
-}
-
-/// A column, as an index into `FIELDS`.
-pub(super) type Column = usize;
-
-impl SimFormat {
-    /// The columns.
-    pub(super) fn columns(&self) -> Result<Vec<Column>, SimulateError> {
-        let up_to = match self {
-            Self::V2 => 14,
-            Self::V3 => 21,
-            Self::V5 => 29,
-            Self::V11 => 54,
-            Self::Custom(names) if names.is_empty() => {
-                return Err(SimulateError::UnknownField(String::new()));
-            }
-            Self::Custom(names) => return names.iter().map(|name| column(name)).collect(),
-        };
-        Ok((0..up_to).collect())
-    }
-}
-
-fn column(name: &str) -> Result<Column, SimulateError> {
-    FIELDS.iter().position(|field| *field == name).ok_or_else(|| SimulateError::UnknownField(name.to_owned()))
-}
-
-/// Indices into `FIELDS` of the columns that hold something.
-mod at {
-    use super::Column;
-
-    pub(super) const VERSION: Column = 0;
-    pub(super) const ACCOUNT: Column = 1;
-    pub(super) const INTERFACE: Column = 2;
-    pub(super) const SRC: Column = 3;
-    pub(super) const DST: Column = 4;
-    pub(super) const SRC_PORT: Column = 5;
-    pub(super) const DST_PORT: Column = 6;
-    pub(super) const PROTOCOL: Column = 7;
-    pub(super) const PACKETS: Column = 8;
-    pub(super) const BYTES: Column = 9;
-    pub(super) const START: Column = 10;
-    pub(super) const END: Column = 11;
-    pub(super) const ACTION: Column = 12;
-    pub(super) const LOG_STATUS: Column = 13;
-    pub(super) const VPC: Column = 14;
-    pub(super) const SUBNET: Column = 15;
-    pub(super) const INSTANCE: Column = 16;
-    pub(super) const TCP_FLAGS: Column = 17;
-    pub(super) const TYPE: Column = 18;
-    pub(super) const PKT_SRC: Column = 19;
-    pub(super) const PKT_DST: Column = 20;
-    pub(super) const REGION: Column = 21;
-    pub(super) const AZ: Column = 22;
-    pub(super) const PKT_SRC_SERVICE: Column = 25;
-    pub(super) const PKT_DST_SERVICE: Column = 26;
-    pub(super) const DIRECTION: Column = 27;
-    pub(super) const TRAFFIC_PATH: Column = 28;
-    pub(super) const ENCRYPTION: Column = 41;
-    pub(super) const ASG_TAG: Column = 46;
-    pub(super) const INTERFACE_TYPE: Column = 48;
-}
 
 /// Turns slices of connections into lines.
 pub(super) struct RecordWriter {
@@ -329,38 +238,6 @@ fn address(out: &mut Vec<u8>, addr: Addr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn formats_have_the_numbers_of_columns_that_aws_documents() {
-        for (format, columns) in
-            [(SimFormat::V2, 14), (SimFormat::V3, 21), (SimFormat::V5, 29), (SimFormat::V11, 54)]
-        {
-            assert_eq!(format.columns().unwrap().len(), columns);
-        }
-        let custom = SimFormat::Custom(vec!["end".into(), "bytes".into()]);
-        let writer = RecordWriter::new(custom.columns().unwrap(), String::new());
-        assert_eq!(writer.header(), "end bytes\n");
-        assert!(SimFormat::Custom(vec!["packet".into()]).columns().is_err());
-        assert!(SimFormat::Custom(Vec::new()).columns().is_err());
-    }
-
-    #[test]
-    fn indices_name_their_fields() {
-        for (index, name) in [
-            (at::SRC, "srcaddr"),
-            (at::END, "end"),
-            (at::LOG_STATUS, "log-status"),
-            (at::TCP_FLAGS, "tcp-flags"),
-            (at::PKT_DST, "pkt-dstaddr"),
-            (at::PKT_DST_SERVICE, "pkt-dst-aws-service"),
-            (at::TRAFFIC_PATH, "traffic-path"),
-            (at::ENCRYPTION, "encryption-status"),
-            (at::ASG_TAG, "asg-tag"),
-            (at::INTERFACE_TYPE, "interface-type"),
-        ] {
-            assert_eq!(FIELDS[index], name);
-        }
-    }
 
     #[test]
     fn numbers_and_addresses_print_as_the_standard_library_does() {
