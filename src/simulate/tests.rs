@@ -175,6 +175,46 @@ fn labels_tell_the_bytes_that_were_written() {
         checked.insert(label.family.clone());
     }
     assert_eq!(checked.len(), Family::ALL.len());
+    for label in plan.labels.iter().filter(|label| ["deploy", "pen-test"].contains(&label.family.as_str())) {
+        let network: crate::net::Prefix = label.peers[0].parse().unwrap();
+        let inside = |peer: &str| network.contains(peer.parse::<std::net::IpAddr>().unwrap().into());
+        let sent: u64 = written
+            .iter()
+            .filter(|((eni, peer, _), _)| *eni == label.eni && inside(peer))
+            .map(|(_, bytes)| *bytes)
+            .sum();
+        assert_eq!(Some(sent), label.egress_bytes, "{label:?}");
+    }
+}
+
+#[test]
+fn a_nat_gateway_shows_both_sides_of_what_it_carries() {
+    let plan = plan(&SimulateOptions { days: 1, ..options() }).unwrap();
+    let relay = plan.enis().into_iter().find(|eni| eni.role == SimRole::NatGateway).unwrap();
+    let (nat, mut shapes) = (relay.address.to_string(), BTreeMap::new());
+    each_record(&objects_of(&plan), |record| {
+        if record["interface-id"] == relay.eni {
+            assert_eq!(&record["instance-id"], "-");
+            let inside = |name| record[name].starts_with("10.") && record[name] != nat;
+            let shape = match &record["flow-direction"] {
+                "ingress" if inside("srcaddr") => "from instance",
+                "ingress" => "from internet",
+                _ if inside("dstaddr") => "to instance",
+                _ => "to internet",
+            };
+            // Towards the instance the packet still names the far end (AWS's NAT gateway table);
+            // towards the internet it names the gateway.
+            let ours = |name| record[name].starts_with("10.");
+            let packet = (ours("pkt-srcaddr"), ours("pkt-dstaddr"));
+            let names_gateway = record["pkt-srcaddr"] == nat || record["pkt-dstaddr"] == nat;
+            assert_eq!(names_gateway, shape.ends_with("internet"), "{shape}");
+            let outward = ["from instance", "to internet"].contains(&shape);
+            assert_eq!(packet, (outward, !outward), "{shape}");
+            *shapes.entry(shape).or_insert(0_u64) += record["bytes"].parse::<u64>().unwrap();
+        }
+    });
+    assert_eq!(shapes["from instance"], shapes["to internet"]);
+    assert_eq!(shapes["from internet"], shapes["to instance"]);
 }
 
 #[test]
