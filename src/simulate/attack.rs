@@ -75,8 +75,7 @@ impl Family {
             Self::Drip => rng.random_range(7..=13),
             Self::BeaconDrip => rng.random_range(2..=5),
             Self::Mimicry => 5 + n % 2 * 5,
-            // A burst late in the evening ends on the next day.
-            _ => 2,
+            _ => 1,
         }
     }
 
@@ -180,42 +179,47 @@ pub(super) fn add(
     schedule: &mut Schedule,
     planned: &mut Planned,
 ) -> u32 {
+    let mut unplaced = 0;
+    for (serial, (n, family)) in (1..).zip(turns(options)) {
+        let mut rng = stream(&[options.seed, 0xa77, family as u64, u64::from(n)]);
+        let room = options.days.saturating_sub(options.attack_from_day);
+        let days = family.days(n, &mut rng).min(room);
+        let place = (days > 0)
+            .then(|| schedule.place(world, (family, family.enis(n)), options.attack_from_day, days, &mut rng))
+            .flatten();
+        let Some((team, first_day)) = place else {
+            unplaced += 1;
+            continue;
+        };
+        for eni in &team {
+            schedule.take(*eni, first_day..first_day + days);
+        }
+        let mut job = Job::new(world, rng, (n, serial), team, (first_day, days));
+        job.run(family);
+        record(world, options, planned, &job, &format!("{}-{}", family.as_str(), n + 1), family);
+    }
+    unplaced
+}
+
+/// The attacks asked for, as (instance, family), in the order in which they get a place.
+fn turns(options: &SimulateOptions) -> Vec<(u32, Family)> {
     let families: &[Family] = match &options.attacks {
         AttackMix::None => &[],
         AttackMix::All => &Family::ALL,
         AttackMix::Families(families) => families,
     };
-    let mut unplaced = 0;
-    let mut serial = 0;
-    // The long ones first: they need the most room.
-    let mut order = families.to_vec();
-    order.sort_by_key(|family| !matches!(family, Family::Drip | Family::Mimicry | Family::BeaconDrip));
-    for family in order {
+    // One of each family before the second of any, so that a small fleet has a bit of all; among
+    // equals the long ones first, because they need the most room.
+    let mut order: Vec<(u32, bool, Family)> = Vec::new();
+    for family in families {
+        let short = !matches!(family, Family::Drip | Family::Mimicry | Family::BeaconDrip);
         // Protocol has six variants, twice as many as others.
-        let instances = options.attacks_per_family * if family == Family::Protocol { 2 } else { 1 };
-        for n in 0..instances {
-            serial += 1;
-            let mut rng = stream(&[options.seed, 0xa77, family as u64, u64::from(n)]);
-            let room = options.days.saturating_sub(options.attack_from_day);
-            let days = family.days(n, &mut rng).min(room);
-            let place = (days > 0)
-                .then(|| {
-                    schedule.place(world, (family, family.enis(n)), options.attack_from_day, days, &mut rng)
-                })
-                .flatten();
-            let Some((team, first_day)) = place else {
-                unplaced += 1;
-                continue;
-            };
-            for eni in &team {
-                schedule.take(*eni, first_day..first_day + days);
-            }
-            let mut job = Job::new(world, rng, (n, serial), team, (first_day, days));
-            job.run(family);
-            record(world, options, planned, &job, &format!("{}-{}", family.as_str(), n + 1), family);
-        }
+        let instances = options.attacks_per_family * if *family == Family::Protocol { 2 } else { 1 };
+        order.extend((0..instances).map(|n| (n, short, *family)));
     }
-    unplaced
+    order.sort_unstable();
+    order.dedup();
+    order.into_iter().map(|(n, _, family)| (n, family)).collect()
 }
 
 /// Puts a job's connections into the plan and writes its labels.

@@ -13,8 +13,9 @@ use super::roles::SimRole;
 use super::traffic::{Shift, World};
 use super::{Planned, SimulateOptions};
 
-/// Times each kind of change happens in the tested part of the run.
-const REPEATS: u32 = 2;
+/// Days of the tested part for each time that every kind of change happens; twice at most, and
+/// once in a short run, so that room is left for attacks.
+const DAYS_PER_REPEAT: u32 = 7;
 
 /// Kinds of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,8 @@ pub(super) fn add(
 ) {
     // Without a tested part the whole run but its first day can change.
     let from = if options.attack_from_day < options.days { options.attack_from_day } else { 1 };
-    for repeat in 0..REPEATS {
+    let repeats = ((options.days.saturating_sub(from)) / DAYS_PER_REPEAT).clamp(1, 2);
+    for repeat in 0..repeats {
         for (n, change) in Change::ALL.into_iter().enumerate() {
             let mut rng = stream(&[options.seed, 0xd21f, n as u64, u64::from(repeat)]);
             let (roles, days) = change.suits();

@@ -159,7 +159,7 @@ fn one_minute_and_ten_minute_records_have_the_same_hourly_totals() {
 #[test]
 fn labels_tell_the_bytes_that_were_written() {
     let plan =
-        plan(&SimulateOptions { enis: 48, days: 9, attack_from_day: 1, density: 0.05, ..options() }).unwrap();
+        plan(&SimulateOptions { enis: 48, days: 6, attack_from_day: 1, density: 0.05, ..options() }).unwrap();
     let written = egress(&objects_of(&plan));
     let mut checked = BTreeSet::new();
     for label in plan.labels.iter().filter(|label| label.kind != LabelKind::LookAlike && label.visible) {
