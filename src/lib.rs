@@ -8,4 +8,5 @@ pub mod lake;
 pub mod limits;
 pub mod net;
 pub mod record;
+pub mod simulate;
 pub mod window;
