@@ -20,13 +20,21 @@ pub(crate) struct Lines<'s, S> {
     plan: Option<ColumnPlan>,
     /// Whether a line was met yet: the first one may be a header although a format is configured.
     started: bool,
+    /// Whether the rows are a transit gateway's (Parquet; text formats know it by their plan).
+    pub(crate) is_transit_gateway: bool,
     sink: &'s mut S,
     pub(crate) report: ReadReport,
 }
 
 impl<'s, S: RecordSink> Lines<'s, S> {
     pub(crate) fn new(format: Option<&ColumnPlan>, sink: &'s mut S) -> Self {
-        Self { plan: format.cloned(), started: false, sink, report: ReadReport::default() }
+        Self {
+            plan: format.cloned(),
+            started: false,
+            is_transit_gateway: false,
+            sink,
+            report: ReadReport::default(),
+        }
     }
 
     /// Takes one line, without its `\n`. `event_second` stands in for `end` in formats that
@@ -111,9 +119,16 @@ impl<'s, S: RecordSink> Lines<'s, S> {
         true
     }
 
-    /// Takes a record that did not come from a line, such as a Parquet row.
+    /// Takes the record of a row.
     pub(crate) fn row(&mut self, record: &FlowRecord<'_>, place: Place) {
         deliver(self.sink, &mut self.report, record, b"", place);
+    }
+
+    /// Counts a row that is no record.
+    #[cold]
+    pub(crate) fn row_fault(&mut self, fault: Fault<'_>, place: Place) {
+        self.report.lines += 1;
+        self.report.skip(fault.reason, place.line, place.byte, fault.field, fault.text);
     }
 }
 

@@ -3,9 +3,13 @@
 //! A bad line is data, not an error: it is counted by reason and the first of each reason is
 //! kept with its place, so that it can be found again.
 
+mod columns;
+mod envelope;
 pub mod fields;
 pub mod format;
 mod lines;
+mod ocsf;
+mod parquet;
 mod read;
 #[cfg(test)]
 mod reference;

@@ -1,12 +1,13 @@
 //! One object, whatever it is, to records and a report.
 //!
 //! Content decides: gzip is inflated and looked at again (CloudWatch Logs through a compressing
-//! Firehose gives gzip inside gzip), everything else is text.
+//! Firehose gives gzip inside gzip), Parquet and JSON are known by how they begin, and everything
+//! else is text.
 
 use std::io::{self, Read};
 
 use super::lines::{Lines, Place};
-use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason};
+use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason, envelope, parquet};
 use crate::gunzip::{self, Gunzip};
 use crate::limits;
 
@@ -76,7 +77,27 @@ fn read_layer<S: RecordSink>(
     if head.starts_with(&gunzip::MAGIC) && depth < GZIP_LAYERS_MAX {
         return read_layer(&mut Gunzip::new(source), depth + 1, chunk, lines);
     }
+    if head.starts_with(parquet::MAGIC) {
+        return read_parquet(&mut source, lines);
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if text.starts_with(b"{") {
+        return envelope::read(&mut source, lines);
+    }
     read_text(&mut source, chunk, lines)
+}
+
+/// Parquet has its index at the end, so the whole object is held, up to the limit.
+fn read_parquet<S: RecordSink>(source: &mut dyn Read, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
+    let mut bytes = Vec::new();
+    let limit = limits::BUFFERED_OBJECT_BYTES_MAX;
+    let read = source.take(limit + 1).read_to_end(&mut bytes);
+    lines.report.text_bytes += bytes.len() as u64;
+    read.map_err(|error| gunzip::object_error(&error))?;
+    if bytes.len() as u64 > limit {
+        return Err(ObjectError::Parquet(format!("larger than {limit} bytes")));
+    }
+    parquet::read(bytes.into(), lines)
 }
 
 /// A source that failed while its head was read fails again where it stood.

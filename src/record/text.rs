@@ -208,6 +208,18 @@ fn address_token(line: &[u8], at: usize, slot: &mut Option<Addr>) -> Option<usiz
     ends(line, end).then_some(end)
 }
 
+/// The address that a whole token is; `::` is absent.
+///
+/// # Errors
+/// `BadAddress` when it is none.
+pub(crate) fn address(token: &[u8]) -> Result<Option<Addr>, SkipReason> {
+    let mut slot = None;
+    match address_token(token, 0, &mut slot) {
+        Some(end) if end == token.len() => Ok(slot),
+        _ => Err(SkipReason::BadAddress),
+    }
+}
+
 #[inline]
 fn word_token<T>(
     line: &[u8],
