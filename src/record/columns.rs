@@ -28,15 +28,12 @@ impl Values {
     pub(crate) fn of(array: &ArrayRef) -> Self {
         // Values that do not fit become NULL instead of failing the file.
         let options = CastOptions { safe: true, ..CastOptions::default() };
-        let to = |array: &ArrayRef, to: &DataType| cast_with_options(array, to, &options).ok();
-        let milliseconds = DataType::Timestamp(TimeUnit::Millisecond, None);
+        let to = |kind: &DataType| cast_with_options(array, kind, &options).ok();
         let cast = match array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => to(array, &DataType::Utf8),
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => to(array, &DataType::Utf8),
-            DataType::Timestamp(..) => {
-                to(array, &milliseconds).and_then(|array| to(&array, &DataType::Int64))
-            }
-            number if number.is_numeric() => to(array, &DataType::Int64),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => to(&DataType::Utf8),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => to(&DataType::Utf8),
+            DataType::Timestamp(unit, _) => return Self::seconds(array, *unit),
+            number if number.is_numeric() => to(&DataType::Int64),
             _ => None,
         };
         match cast {
@@ -46,6 +43,19 @@ impl Values {
             Some(array) => Self::Integers(array.as_primitive::<Int64Type>().clone()),
             None => Self::None,
         }
+    }
+
+    /// Timestamps of any unit, always UTC in Parquet, as Unix seconds.
+    fn seconds(array: &ArrayRef, unit: TimeUnit) -> Self {
+        let per_second = match unit {
+            TimeUnit::Second => 1,
+            TimeUnit::Millisecond => 1_000,
+            TimeUnit::Microsecond => 1_000_000,
+            TimeUnit::Nanosecond => 1_000_000_000,
+        };
+        let Ok(ticks) = arrow::compute::cast(array, &DataType::Int64) else { return Self::None };
+        let ticks = ticks.as_primitive::<Int64Type>();
+        Self::Integers(ticks.unary(|tick| tick.div_euclid(per_second)))
     }
 
     /// Account numbers that were stored as integers get their leading zeros back.

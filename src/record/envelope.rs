@@ -120,13 +120,14 @@ fn values<S: RecordSink>(text: &[u8], is_last: bool, lines: &mut Lines<'_, S>, c
             match stream.next() {
                 None => return text.len(),
                 Some(Ok(envelope)) => {
-                    let start = at + taken;
+                    let start = at + taken + blanks(&rest[taken..]);
                     taken = stream.byte_offset();
                     open(&envelope, &text[start..at + taken], start, lines, cursor);
                 }
                 Some(Err(error)) => break error,
             }
         };
+        let taken = taken + blanks(&rest[taken..]);
         let bad = &rest[taken..];
         if failure.is_eof() && !is_last {
             return at + taken;
@@ -138,6 +139,11 @@ fn values<S: RecordSink>(text: &[u8], is_last: bool, lines: &mut Lines<'_, S>, c
             None => return text.len(),
         }
     }
+}
+
+/// Bytes of white space at the front.
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|b| b.is_ascii_whitespace()).count()
 }
 
 /// Hands the lines inside an envelope on.
@@ -204,6 +210,114 @@ fn payload_text<S: RecordSink>(data: &str, lines: &mut Lines<'_, S>, cursor: &mu
 /// Counts an event that is no envelope.
 fn reject<S: RecordSink>(lines: &mut Lines<'_, S>, cursor: &mut Cursor, at: usize, text: &[u8]) {
     let place = Place { line: cursor.event, byte: cursor.byte + at as u64 };
-    lines.skip(SkipReason::BadEnvelope, text.trim_ascii_start(), place);
+    lines.skip(SkipReason::BadEnvelope, text, place);
     cursor.event += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gunzip::gzip;
+    use crate::record::fields::DEFAULT_VPC_FORMAT;
+    use crate::record::{ColumnPlan, FlowRecord, ReadReport, read_object};
+
+    struct Ends(Vec<Option<i64>>);
+
+    impl RecordSink for Ends {
+        fn record(&mut self, record: &FlowRecord<'_>) -> Result<(), SkipReason> {
+            self.0.push(record.end);
+            Ok(())
+        }
+    }
+
+    fn read(text: &[u8], format: &str) -> (Vec<Option<i64>>, ReadReport) {
+        let plan = ColumnPlan::from_config(format).unwrap();
+        let mut ends = Ends(Vec::new());
+        let report = read_object(text, Some(&plan), &mut ends);
+        (ends.0, report)
+    }
+
+    fn event(ms: i64, line: &str) -> String {
+        format!(
+            r#"{{"messageType":"DATA_MESSAGE","owner":"1","logEvents":[{{"id":"1","timestamp":{ms},"message":"{line}"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn messages_follow_each_other_with_and_without_delimiter() {
+        let one = event(7000, "eni-1 5");
+        let control =
+            r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"id":"","timestamp":1,"message":"probe"}]}"#;
+        let text = format!("{control}{one}{one}\n{one} {{\"message\":\"eni-2 6\"}}\n");
+        let (ends, report) = read(text.as_bytes(), "interface-id end");
+        assert_eq!(ends, [Some(5), Some(5), Some(5), Some(6)]);
+        assert_eq!(report.lines, 4);
+    }
+
+    #[test]
+    fn the_event_tells_the_time_only_when_the_format_does_not() {
+        let text = event(7999, "eni-1 192.0.2.1");
+        assert_eq!(read(text.as_bytes(), "interface-id srcaddr").0, [Some(7)]);
+        let text = event(7999, "eni-1 -");
+        assert_eq!(read(text.as_bytes(), "interface-id end").0, [None], "absent stays absent");
+    }
+
+    #[test]
+    fn lambda_payloads_are_opened() {
+        let inner = event(7000, "eni-1 5");
+        let data = base64::engine::general_purpose::STANDARD.encode(gzip(inner.as_bytes()));
+        let text = format!("{{\"awslogs\": {{\"data\": \"{data}\"}}}}");
+        assert_eq!(read(text.as_bytes(), "interface-id end").0, [Some(5)]);
+        let (_, report) = read(br#"{"awslogs":{"data":"!"}}"#, "interface-id end");
+        assert_eq!(report.skipped[SkipReason::BadEnvelope as usize], 1);
+    }
+
+    #[test]
+    fn escapes_inside_messages_are_undone() {
+        let (ends, _) = read(br#"{"message":"eni-1\u00205"}"#, "interface-id end");
+        assert_eq!(ends, [Some(5)]);
+    }
+
+    #[test]
+    fn garbage_is_counted_and_the_next_line_goes_on() {
+        let text = b"{\"message\":\"eni-1 5\"}\n{\"other\":1}\n{broken\n{\"message\":\"eni-2 6\"}\n";
+        let (ends, report) = read(text, "interface-id end");
+        assert_eq!(ends, [Some(5), Some(6)]);
+        assert_eq!(report.skipped[SkipReason::BadEnvelope as usize], 2);
+        assert_eq!((report.samples[0].line, report.samples[0].byte), (2, 22));
+        assert_eq!(report.lines, 4);
+    }
+
+    #[test]
+    fn a_million_levels_are_one_bad_envelope() {
+        for text in ["{\"a\":".repeat(1_000_000), format!("{{\"a\":{}", "[".repeat(1_000_000))] {
+            let (ends, report) = read(text.as_bytes(), "interface-id end");
+            assert!(ends.is_empty());
+            assert_eq!(report.skipped_total(), 1);
+        }
+        let deep = format!("{{\"logEvents\":{}{}}}", "[".repeat(9000), "]".repeat(9000));
+        assert_eq!(read(deep.as_bytes(), "interface-id end").1.skipped_total(), 1);
+    }
+
+    #[test]
+    fn values_larger_than_the_buffer_are_read() {
+        let line = "2 1 eni-1 - - - - - - - 1 2 - NODATA";
+        let one = format!(r#"{{"id":"1","timestamp":1,"message":"{line}"}}"#);
+        let many = vec![one.as_str(); 10_000].join(",");
+        let text = format!(r#"{{"messageType":"DATA_MESSAGE","logEvents":[{many}]}}"#).repeat(3);
+        assert!(text.len() > 4 * limits::CHUNK_BYTES);
+        let (ends, report) = read(text.as_bytes(), DEFAULT_VPC_FORMAT);
+        assert_eq!((ends.len(), report.no_data), (30_000, 30_000));
+    }
+
+    #[test]
+    fn a_cut_stream_counts_its_last_value() {
+        let one = event(7000, "eni-1 5");
+        let mut stream = gzip(format!("{one}{}", &one[..20]).as_bytes());
+        stream.truncate(stream.len() - 4);
+        let (ends, report) = read(&stream, "interface-id end");
+        assert_eq!(ends, [Some(5)]);
+        assert_eq!(report.skipped[SkipReason::CutOff as usize], 1);
+        assert!(report.error.is_some());
+    }
 }

@@ -128,12 +128,12 @@ impl Columns {
             _ => None,
         };
         let (source, destination) = (&self.source, &self.destination);
-        let own = match direction {
-            Some(FlowDirection::Ingress) => destination,
-            Some(FlowDirection::Egress) => source,
-            None if source.interface.text(row).is_empty() => destination,
-            None => source,
+        let (own, other) = match direction {
+            Some(FlowDirection::Ingress) => (destination, source),
+            _ => (source, destination),
         };
+        // Rows without a direction, and a published sample, have the ENI on the other side.
+        let own = if own.interface.text(row).is_empty() { other } else { own };
         let pkt_src = source.ip.address(row, "pkt-srcaddr")?;
         let pkt_dst = destination.ip.address(row, "pkt-dstaddr")?;
         let path = self.boundary.integer(row, "traffic-path")?.map(|boundary| boundary - 3);

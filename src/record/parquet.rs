@@ -188,3 +188,153 @@ fn record<'a>(
     text::settle(&mut out, attachment, resource, &groups, is_transit_gateway);
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, StructArray};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::record::{Action, FlowDirection, ReadReport, SkipReason, read_object};
+
+    /// Keeps each record as text.
+    struct Shown(Vec<String>);
+
+    impl RecordSink for Shown {
+        fn record(&mut self, r: &FlowRecord<'_>) -> Result<(), SkipReason> {
+            let text = |t: &[u8]| String::from_utf8_lossy(t).into_owned();
+            let (dst, port) = (r.dst.map(|a| a.to_string()), r.dst_port);
+            self.0.push(format!("{} {} {dst:?} {port:?} {:?}", text(r.account), text(r.eni), r.end));
+            if r.direction == Some(FlowDirection::Egress) {
+                assert_eq!((r.action, r.traffic_path), (Some(Action::Accept), Some(8)));
+                assert_eq!(text(r.vpc), "vpc-1");
+            }
+            Ok(())
+        }
+    }
+
+    fn file(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, array)| (name, array, true)),
+        )
+        .unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    fn texts(values: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn numbers(values: &[Option<i64>]) -> ArrayRef {
+        Arc::new(Int64Array::from(values.to_vec()))
+    }
+
+    fn read(bytes: &[u8]) -> (Vec<String>, ReadReport) {
+        let mut shown = Shown(Vec::new());
+        let report = read_object(bytes, None, &mut shown);
+        (shown.0, report)
+    }
+
+    fn sample() -> Vec<u8> {
+        file(vec![
+            ("account_id", numbers(&[Some(12), Some(12), Some(12)])),
+            ("interface_id", texts(&["eni-1", "eni-2", "eni-3"])),
+            ("dstaddr", texts(&["203.0.113.9", "-", "nonsense"])),
+            ("dstport", Arc::new(Int32Array::from(vec![Some(443), None, None]))),
+            ("end", numbers(&[Some(5), Some(1_700_000_000_123), Some(7)])),
+            ("log_status", texts(&["OK", "NODATA", "OK"])),
+            ("traffic-path", numbers(&[Some(-1), None, Some(0)])),
+            ("brand_new", numbers(&[None, None, None])),
+        ])
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_rows_counted_and_located() {
+        let (shown, report) = read(&sample());
+        assert_eq!(
+            shown,
+            [
+                "000000000012 eni-1 Some(\"203.0.113.9\") Some(443) Some(5)",
+                "000000000012 eni-2 None None Some(1700000000)",
+            ]
+        );
+        assert_eq!((report.lines, report.records, report.no_data), (3, 1, 1));
+        let skip = &report.samples[0];
+        assert_eq!((skip.reason, skip.line, skip.field), (SkipReason::BadAddress, 3, Some("dstaddr")));
+        assert_eq!(report.unknown_columns, ["brand_new"]);
+    }
+
+    #[test]
+    fn gzip_around_parquet_is_taken_off() {
+        assert_eq!(read(&crate::gunzip::gzip(&sample())).1.records, 1);
+    }
+
+    #[test]
+    fn transit_gateway_rows_belong_to_their_attachment() {
+        let bytes = file(vec![
+            ("tgw_attachment_id", texts(&["tgw-attach-1"])),
+            ("account_id", texts(&["123456789012"])),
+        ]);
+        assert_eq!(read(&bytes).0, ["123456789012 tgw-attach-1 None None None"]);
+    }
+
+    #[test]
+    fn network_activity_of_security_lake_is_understood() {
+        let object =
+            |fields: Vec<(&str, ArrayRef)>| -> ArrayRef { Arc::new(StructArray::try_from(fields).unwrap()) };
+        let side = |ip: &str, port: i64, own: bool| {
+            let id = |text: &'static str| texts(&[if own { text } else { "-" }]);
+            object(vec![
+                ("ip", texts(&[ip])),
+                ("port", numbers(&[Some(port)])),
+                ("interface_uid", id("eni-1")),
+                ("vpc_uid", id("vpc-1")),
+            ])
+        };
+        let bytes = file(vec![
+            ("cloud", object(vec![("account_uid", texts(&["123456789012"]))])),
+            ("src_endpoint", side("10.0.0.5", 50_000, true)),
+            ("dst_endpoint", side("203.0.113.9", 443, false)),
+            (
+                "connection_info",
+                object(vec![("boundary_id", numbers(&[Some(11)])), ("direction_id", numbers(&[Some(2)]))]),
+            ),
+            ("end_time", numbers(&[Some(1_700_000_000_000)])),
+            ("action_id", numbers(&[Some(1)])),
+            ("status_code", texts(&["OK"])),
+        ]);
+        let (shown, report) = read(&bytes);
+        assert_eq!(shown, ["123456789012 eni-1 Some(\"203.0.113.9\") Some(443) Some(1700000000)"]);
+        assert_eq!(report.lines, 1);
+    }
+
+    #[test]
+    fn other_tables_are_refused() {
+        let (_, report) = read(&file(vec![("colour", texts(&["red"]))]));
+        assert!(matches!(report.error, Some(ObjectError::Parquet(_))));
+    }
+
+    #[test]
+    fn corrupt_files_are_errors_and_never_a_panic() {
+        let good = sample();
+        for cut in (4..good.len()).step_by(61) {
+            let (_, report) = read(&good[..cut]);
+            assert!(matches!(report.error, Some(ObjectError::Parquet(_))), "cut at {cut}");
+        }
+        for at in 4..good.len() {
+            for value in [0, 0xff, good[at] ^ 0x10] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                // Whatever comes out, it comes back, and every row of it is accounted for.
+                let (shown, report) = read(&bad);
+                assert_eq!(shown.len() as u64, report.lines - report.skipped_total());
+            }
+        }
+    }
+}
