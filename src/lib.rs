@@ -4,6 +4,7 @@
 pub mod alert;
 pub mod baseline;
 pub mod detect;
+pub mod gunzip;
 pub mod lake;
 pub mod limits;
 pub mod net;

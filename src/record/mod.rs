@@ -3,8 +3,22 @@
 //! A bad line is data, not an error: it is counted by reason and the first of each reason is
 //! kept with its place, so that it can be found again.
 
+mod columns;
+mod envelope;
+pub mod fields;
+pub mod format;
+mod lines;
+mod ocsf;
+mod parquet;
+mod read;
+#[cfg(test)]
+mod reference;
 mod report;
+mod scan;
+pub mod text;
 
+pub use format::{ColumnPlan, FormatError};
+pub use read::{ObjectReader, read_object};
 pub use report::{ObjectError, ReadReport, SkipSample};
 
 use crate::net::Addr;

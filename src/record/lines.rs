@@ -1,0 +1,164 @@
+//! Lines to the sink, under the format that holds at that place, with every skip counted and
+//! located.
+
+use super::text::{Fault, parse_line};
+use super::{ColumnPlan, FlowRecord, LogStatus, ReadReport, RecordSink, SkipReason};
+use crate::limits;
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// 1-based line of the text, or log event of an envelope.
+    pub(crate) line: u64,
+    /// Byte offset of its start in the inflated text.
+    pub(crate) byte: u64,
+}
+
+/// Parses lines one after the other and hands their records to the sink.
+pub(crate) struct Lines<'s, S> {
+    /// The format of the lines that follow: of the last header met, else as configured.
+    plan: Option<ColumnPlan>,
+    /// Whether a line was met yet: the first one may be a header although a format is configured.
+    started: bool,
+    /// Whether the rows are a transit gateway's (Parquet; text formats know it by their plan).
+    pub(crate) is_transit_gateway: bool,
+    sink: &'s mut S,
+    pub(crate) report: ReadReport,
+}
+
+impl<'s, S: RecordSink> Lines<'s, S> {
+    pub(crate) fn new(format: Option<&ColumnPlan>, sink: &'s mut S) -> Self {
+        Self {
+            plan: format.cloned(),
+            started: false,
+            is_transit_gateway: false,
+            sink,
+            report: ReadReport::default(),
+        }
+    }
+
+    /// Takes one line, without its `\n`. `event_second` stands in for `end` in formats that
+    /// carry no time at all.
+    #[inline]
+    pub(crate) fn line(&mut self, line: &[u8], place: Place, event_second: Option<i64>) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return;
+        }
+        let Some(plan) = self.plan.as_ref().filter(|p| self.started && !p.looks_like_header(line)) else {
+            return self.first_or_header(line, place, event_second);
+        };
+        let mut record = FlowRecord::EMPTY;
+        match parse_line(line, plan, &mut record) {
+            Ok(()) => {
+                if !plan.has_time {
+                    record.end = event_second;
+                }
+                deliver(self.sink, &mut self.report, &record, line, place);
+            }
+            Err(fault) => self.fault(fault, line, place),
+        }
+    }
+
+    /// A line before which no format is settled, or which begins like a header.
+    #[cold]
+    #[inline(never)]
+    fn first_or_header(&mut self, line: &[u8], place: Place, event_second: Option<i64>) {
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if text.iter().all(|&b| b == b' ') {
+            return;
+        }
+        if self.take_header(text) {
+            return;
+        }
+        let Some(plan) = &self.plan else {
+            self.report.lines += 1;
+            return self.report.skip(SkipReason::NoHeader, place.line, place.byte, None, text);
+        };
+        if !self.started {
+            self.started = true;
+            note_unknown(&mut self.report, &plan.unknown);
+        }
+        let mut record = FlowRecord::EMPTY;
+        match parse_line(text, plan, &mut record) {
+            Ok(()) => {
+                if !plan.has_time {
+                    record.end = event_second;
+                }
+                deliver(self.sink, &mut self.report, &record, text, place);
+            }
+            Err(fault) => self.fault(fault, text, place),
+        }
+    }
+
+    /// A line that is no record: a header of another format (concatenated objects), blank, or
+    /// wrong.
+    #[cold]
+    #[inline(never)]
+    fn fault(&mut self, fault: Fault<'_>, line: &[u8], place: Place) {
+        let is_blank = line.iter().all(|&b| b == b' ');
+        if is_blank || self.take_header(line) {
+            return;
+        }
+        self.report.lines += 1;
+        self.report.skip(fault.reason, place.line, place.byte, fault.field, fault.text);
+    }
+
+    /// Counts a line that is not parsed at all.
+    pub(crate) fn skip(&mut self, reason: SkipReason, line: &[u8], place: Place) {
+        self.report.lines += 1;
+        self.report.skip(reason, place.line, place.byte, None, line);
+    }
+
+    /// Changes the format if the line is a header.
+    fn take_header(&mut self, line: &[u8]) -> bool {
+        let Some(plan) = ColumnPlan::from_header(line) else { return false };
+        note_unknown(&mut self.report, &plan.unknown);
+        self.plan = Some(plan);
+        self.started = true;
+        true
+    }
+
+    /// Takes the record of a row.
+    pub(crate) fn row(&mut self, record: &FlowRecord<'_>, place: Place) {
+        deliver(self.sink, &mut self.report, record, b"", place);
+    }
+
+    /// Counts a row that is no record.
+    #[cold]
+    pub(crate) fn row_fault(&mut self, fault: Fault<'_>, place: Place) {
+        self.report.lines += 1;
+        self.report.skip(fault.reason, place.line, place.byte, fault.field, fault.text);
+    }
+}
+
+/// Hands a record over and counts it by its status, or as skipped when the sink refuses it.
+#[inline]
+fn deliver<S: RecordSink>(
+    sink: &mut S,
+    report: &mut ReadReport,
+    record: &FlowRecord<'_>,
+    line: &[u8],
+    place: Place,
+) {
+    report.lines += 1;
+    match sink.record(record) {
+        Ok(()) => match record.status {
+            LogStatus::Ok => report.records += 1,
+            LogStatus::NoData => report.no_data += 1,
+            LogStatus::SkipData => report.skip_data += 1,
+        },
+        Err(reason) => report.skip(reason, place.line, place.byte, None, line),
+    }
+}
+
+/// Adds column names to the report: sorted, without repeats, up to the limit.
+pub(crate) fn note_unknown(report: &mut ReadReport, names: &[String]) {
+    for name in names {
+        if let Err(at) = report.unknown_columns.binary_search(name)
+            && report.unknown_columns.len() < limits::UNKNOWN_COLUMNS_MAX
+        {
+            report.unknown_columns.insert(at, name.clone());
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Parquet objects: flow logs as AWS writes them, and Security Lake's OCSF.
+//!
+//! Columns are found by name, hyphenated or with underscores (AWS: snake case), whatever their
+//! order and type (`columns.rs`). The Arrow schema some writers embed is ignored: it only says
+//! what the Parquet types say too, and it is one more thing that can lie.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+
+use super::columns::Values;
+use super::fields::{self, Target};
+use super::lines::{Lines, Place, note_unknown};
+use super::text::{self, Fault};
+use super::{FlowRecord, LogStatus, ObjectError, RecordSink, ocsf};
+
+/// First and last bytes of a Parquet file.
+pub(crate) const MAGIC: &[u8] = b"PAR1";
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 8192;
+
+/// Which columns of the file hold what.
+enum Layout {
+    /// Flow-log fields by name: (index among the projected columns, field).
+    Fields(Vec<(usize, &'static fields::Field)>),
+    /// OCSF network activity.
+    Ocsf,
+}
+
+/// Reads all rows of a Parquet file.
+pub(crate) fn read<S: RecordSink>(bytes: Bytes, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
+    let (mut reader, layout) = contained(|| open(bytes, lines))??;
+    let mut row = 0;
+    while let Some(batch) = contained(|| reader.next())? {
+        let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
+        match &layout {
+            Layout::Fields(columns) => rows(&batch, columns, row, lines),
+            Layout::Ocsf => ocsf::rows(&batch, row, lines),
+        }
+        row += batch.num_rows() as u64;
+    }
+    Ok(())
+}
+
+/// Runs a step of the Parquet decoder. Its authors check what they read, but metadata that lies
+/// has found index and arithmetic panics in it before, and one hostile object must not end the
+/// run. Nothing of ours is half-changed then: the reader is dropped.
+fn contained<T>(step: impl FnOnce() -> T) -> Result<T, ObjectError> {
+    catch_unwind(AssertUnwindSafe(step))
+        .map_err(|_| ObjectError::Parquet("the decoder gave up on corrupt data".to_owned()))
+}
+
+fn open<S: RecordSink>(
+    bytes: Bytes,
+    lines: &mut Lines<'_, S>,
+) -> Result<(ParquetRecordBatchReader, Layout), ObjectError> {
+    let broken = |error: parquet::errors::ParquetError| ObjectError::Parquet(error.to_string());
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(broken)?;
+    let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let (kept, layout) = if ocsf::is_ocsf(&names) {
+        (ocsf::roots(&names), Layout::Ocsf)
+    } else {
+        let (kept, columns) = plan(&names, lines)?;
+        (kept, Layout::Fields(columns))
+    };
+    let mask = ProjectionMask::roots(builder.parquet_schema(), kept);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken)?;
+    Ok((reader, layout))
+}
+
+/// The columns to decode, and what each of them fills.
+#[expect(clippy::type_complexity, reason = "two parallel lists, used once")]
+fn plan<S: RecordSink>(
+    names: &[String],
+    lines: &mut Lines<'_, S>,
+) -> Result<(Vec<usize>, Vec<(usize, &'static fields::Field)>), ObjectError> {
+    let mut kept = Vec::new();
+    let mut columns: Vec<(usize, &'static fields::Field)> = Vec::new();
+    let mut known = 0;
+    let mut unknown = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let Some(field) = fields::find(name.as_bytes()) else {
+            unknown.push(name.clone());
+            continue;
+        };
+        known += 1;
+        if field.name.starts_with("tgw-") {
+            lines.is_transit_gateway = true;
+        }
+        if field.target != Target::Skip && columns.iter().all(|(_, f)| f.name != field.name) {
+            columns.push((kept.len(), field));
+            kept.push(at);
+        }
+    }
+    if known == 0 {
+        return Err(ObjectError::Parquet("no column is a flow log field".to_owned()));
+    }
+    note_unknown(&mut lines.report, &unknown);
+    Ok((kept, columns))
+}
+
+/// One batch, row by row.
+fn rows<S: RecordSink>(
+    batch: &RecordBatch,
+    columns: &[(usize, &'static fields::Field)],
+    first_row: u64,
+    lines: &mut Lines<'_, S>,
+) {
+    let values: Vec<(Values, &'static fields::Field)> = columns
+        .iter()
+        .map(|&(at, field)| {
+            let values = Values::of(batch.column(at));
+            match field.target {
+                Target::Account => (values.with_account_digits(), field),
+                _ => (values, field),
+            }
+        })
+        .collect();
+    let has_instance_column = columns.iter().any(|(_, f)| f.target == Target::Instance);
+    for row in 0..batch.num_rows() {
+        let place = Place { line: first_row + row as u64 + 1, byte: 0 };
+        let empty = FlowRecord { has_instance_column, ..FlowRecord::EMPTY };
+        match record(&values, row, empty, lines.is_transit_gateway) {
+            Ok(record) => lines.row(&record, place),
+            Err(fault) => lines.row_fault(fault, place),
+        }
+    }
+}
+
+/// One row to a record.
+fn record<'a>(
+    values: &'a [(Values, &'static fields::Field)],
+    row: usize,
+    mut out: FlowRecord<'a>,
+    is_transit_gateway: bool,
+) -> Result<FlowRecord<'a>, Fault<'a>> {
+    let (mut attachment, mut resource): (&[u8], &[u8]) = (b"", b"");
+    let mut groups: [&[u8]; 4] = [b""; 4];
+    for (column, field) in values {
+        let name = field.name;
+        match field.target {
+            Target::Skip => {}
+            Target::Account => out.account = column.text(row),
+            Target::Interface => out.eni = column.text(row),
+            Target::Attachment => attachment = column.text(row),
+            Target::Resource => resource = column.text(row),
+            Target::Vpc => out.vpc = column.text(row),
+            Target::Subnet => out.subnet = column.text(row),
+            Target::Instance => out.instance = column.text(row),
+            Target::Region => out.region = column.text(row),
+            Target::InterfaceType => out.interface_type = column.text(row),
+            Target::SrcService => out.src_service = column.text(row),
+            Target::DstService => out.dst_service = column.text(row),
+            Target::AsgTag => groups[0] = column.text(row),
+            Target::InterfaceTag => groups[1] = column.text(row),
+            Target::InstanceTag => groups[2] = column.text(row),
+            Target::EcsService => groups[3] = column.text(row),
+            Target::Src => out.src = column.address(row, name)?,
+            Target::Dst => out.dst = column.address(row, name)?,
+            Target::PktSrc => out.pkt_src = column.address(row, name)?,
+            Target::PktDst => out.pkt_dst = column.address(row, name)?,
+            Target::SrcPort => out.src_port = column.narrow(row, name)?,
+            Target::DstPort => out.dst_port = column.narrow(row, name)?,
+            Target::Protocol => out.protocol = column.narrow(row, name)?,
+            Target::Packets => out.packets = column.narrow(row, name)?,
+            Target::Bytes => out.bytes = column.narrow(row, name)?,
+            Target::Start => out.start = column.second(row, name)?,
+            Target::End => out.end = column.second(row, name)?,
+            Target::TcpFlags => out.tcp_flags = column.narrow(row, name)?,
+            Target::Action => out.action = column.word(row, name, text::action)?,
+            Target::Direction => out.direction = column.word(row, name, text::direction)?,
+            Target::Status => {
+                out.status = column.word(row, name, text::log_status)?.unwrap_or(LogStatus::Ok);
+            }
+            Target::TrafficPath => {
+                // Placeholders at and below zero occur where the path does not apply.
+                let path = column.integer(row, name)?.filter(|&path| path > 0);
+                out.traffic_path = path.map(|_| column.narrow(row, name)).transpose()?.flatten();
+            }
+        }
+    }
+    text::settle(&mut out, attachment, resource, &groups, is_transit_gateway);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, StructArray};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::record::{Action, FlowDirection, ReadReport, SkipReason, read_object};
+
+    /// Keeps each record as text.
+    struct Shown(Vec<String>);
+
+    impl RecordSink for Shown {
+        fn record(&mut self, r: &FlowRecord<'_>) -> Result<(), SkipReason> {
+            let text = |t: &[u8]| String::from_utf8_lossy(t).into_owned();
+            let (dst, port) = (r.dst.map(|a| a.to_string()), r.dst_port);
+            self.0.push(format!("{} {} {dst:?} {port:?} {:?}", text(r.account), text(r.eni), r.end));
+            if r.direction == Some(FlowDirection::Egress) {
+                assert_eq!((r.action, r.traffic_path), (Some(Action::Accept), Some(8)));
+                assert_eq!(text(r.vpc), "vpc-1");
+            }
+            Ok(())
+        }
+    }
+
+    fn file(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, array)| (name, array, true)),
+        )
+        .unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    }
+
+    fn texts(values: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn numbers(values: &[Option<i64>]) -> ArrayRef {
+        Arc::new(Int64Array::from(values.to_vec()))
+    }
+
+    fn read(bytes: &[u8]) -> (Vec<String>, ReadReport) {
+        let mut shown = Shown(Vec::new());
+        let report = read_object(bytes, None, &mut shown);
+        (shown.0, report)
+    }
+
+    fn sample() -> Vec<u8> {
+        file(vec![
+            ("account_id", numbers(&[Some(12), Some(12), Some(12)])),
+            ("interface_id", texts(&["eni-1", "eni-2", "eni-3"])),
+            ("dstaddr", texts(&["203.0.113.9", "-", "nonsense"])),
+            ("dstport", Arc::new(Int32Array::from(vec![Some(443), None, None]))),
+            ("end", numbers(&[Some(5), Some(1_700_000_000_123), Some(7)])),
+            ("log_status", texts(&["OK", "NODATA", "OK"])),
+            ("traffic-path", numbers(&[Some(-1), None, Some(0)])),
+            ("brand_new", numbers(&[None, None, None])),
+        ])
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_rows_counted_and_located() {
+        let (shown, report) = read(&sample());
+        assert_eq!(
+            shown,
+            [
+                "000000000012 eni-1 Some(\"203.0.113.9\") Some(443) Some(5)",
+                "000000000012 eni-2 None None Some(1700000000)",
+            ]
+        );
+        assert_eq!((report.lines, report.records, report.no_data), (3, 1, 1));
+        let skip = &report.samples[0];
+        assert_eq!((skip.reason, skip.line, skip.field), (SkipReason::BadAddress, 3, Some("dstaddr")));
+        assert_eq!(report.unknown_columns, ["brand_new"]);
+    }
+
+    #[test]
+    fn gzip_around_parquet_is_taken_off() {
+        assert_eq!(read(&crate::gunzip::gzip(&sample())).1.records, 1);
+    }
+
+    #[test]
+    fn transit_gateway_rows_belong_to_their_attachment() {
+        let bytes = file(vec![
+            ("tgw_attachment_id", texts(&["tgw-attach-1"])),
+            ("account_id", texts(&["123456789012"])),
+        ]);
+        assert_eq!(read(&bytes).0, ["123456789012 tgw-attach-1 None None None"]);
+    }
+
+    #[test]
+    fn network_activity_of_security_lake_is_understood() {
+        let object =
+            |fields: Vec<(&str, ArrayRef)>| -> ArrayRef { Arc::new(StructArray::try_from(fields).unwrap()) };
+        let side = |ip: &str, port: i64, own: bool| {
+            let id = |text: &'static str| texts(&[if own { text } else { "-" }]);
+            object(vec![
+                ("ip", texts(&[ip])),
+                ("port", numbers(&[Some(port)])),
+                ("interface_uid", id("eni-1")),
+                ("vpc_uid", id("vpc-1")),
+            ])
+        };
+        let bytes = file(vec![
+            ("cloud", object(vec![("account_uid", texts(&["123456789012"]))])),
+            ("src_endpoint", side("10.0.0.5", 50_000, true)),
+            ("dst_endpoint", side("203.0.113.9", 443, false)),
+            (
+                "connection_info",
+                object(vec![("boundary_id", numbers(&[Some(11)])), ("direction_id", numbers(&[Some(2)]))]),
+            ),
+            ("end_time", numbers(&[Some(1_700_000_000_000)])),
+            ("action_id", numbers(&[Some(1)])),
+            ("status_code", texts(&["OK"])),
+        ]);
+        let (shown, report) = read(&bytes);
+        assert_eq!(shown, ["123456789012 eni-1 Some(\"203.0.113.9\") Some(443) Some(1700000000)"]);
+        assert_eq!(report.lines, 1);
+    }
+
+    #[test]
+    fn other_tables_are_refused() {
+        let (_, report) = read(&file(vec![("colour", texts(&["red"]))]));
+        assert!(matches!(report.error, Some(ObjectError::Parquet(_))));
+    }
+
+    #[test]
+    fn corrupt_files_are_errors_and_never_a_panic() {
+        let good = sample();
+        for cut in (4..good.len()).step_by(61) {
+            let (_, report) = read(&good[..cut]);
+            assert!(matches!(report.error, Some(ObjectError::Parquet(_))), "cut at {cut}");
+        }
+        for at in 4..good.len() {
+            for value in [0, 0xff, good[at] ^ 0x10] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                // Whatever comes out, it comes back, and every row of it is accounted for.
+                let (shown, report) = read(&bad);
+                assert_eq!(shown.len() as u64, report.lines - report.skipped_total());
+            }
+        }
+    }
+}

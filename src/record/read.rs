@@ -1,0 +1,363 @@
+//! One object, whatever it is, to records and a report.
+//!
+//! Content decides: gzip is inflated and looked at again (CloudWatch Logs through a compressing
+//! Firehose gives gzip inside gzip), Parquet and JSON are known by how they begin, and everything
+//! else is text.
+
+use std::io::{self, Read};
+
+use super::lines::{Lines, Place};
+use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason, envelope, parquet};
+use crate::gunzip::{self, Gunzip};
+use crate::limits;
+
+/// Bytes looked at to tell what an object is.
+const SNIFF_BYTES: usize = 16;
+/// Layers of gzip that are taken off; two occur.
+const GZIP_LAYERS_MAX: usize = 3;
+
+/// Reads objects one after the other, keeping its buffers.
+#[derive(Default)]
+pub struct ObjectReader {
+    chunk: Vec<u8>,
+}
+
+impl ObjectReader {
+    /// Reads one object to its end. `format` holds for lines before which there is no header.
+    /// Whatever is wrong with the object, what could be read reaches the sink, and the report
+    /// says the rest.
+    pub fn read(
+        &mut self,
+        input: impl Read,
+        format: Option<&ColumnPlan>,
+        sink: &mut impl RecordSink,
+    ) -> ReadReport {
+        self.chunk.resize(limits::CHUNK_BYTES, 0);
+        let mut source = Counted { source: input, bytes: 0 };
+        let mut lines = Lines::new(format, sink);
+        let error = read_layer(&mut source, 0, &mut self.chunk, &mut lines).err();
+        let mut report = lines.report;
+        report.object_bytes = source.bytes;
+        report.error = error;
+        report
+    }
+}
+
+/// Reads one object to its end; see [`ObjectReader::read`].
+pub fn read_object(input: impl Read, format: Option<&ColumnPlan>, sink: &mut impl RecordSink) -> ReadReport {
+    ObjectReader::default().read(input, format, sink)
+}
+
+/// Counts what is taken from the source.
+struct Counted<R> {
+    source: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.source.read(out)?;
+        self.bytes += bytes as u64;
+        Ok(bytes)
+    }
+}
+
+/// Looks at the first bytes and reads the rest accordingly. The source is `dyn` so that gzip
+/// inside gzip is the same code; it is called once per chunk.
+fn read_layer<S: RecordSink>(
+    source: &mut dyn Read,
+    depth: usize,
+    chunk: &mut [u8],
+    lines: &mut Lines<'_, S>,
+) -> Result<(), ObjectError> {
+    let mut head = [0; SNIFF_BYTES];
+    let (len, error) = fill(source, &mut head);
+    let head = &head[..len];
+    let mut source = head.chain(Cut { source, error });
+    if head.starts_with(&gunzip::MAGIC) && depth < GZIP_LAYERS_MAX {
+        return read_layer(&mut Gunzip::new(source), depth + 1, chunk, lines);
+    }
+    if head.starts_with(parquet::MAGIC) {
+        return read_parquet(&mut source, lines);
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if text.starts_with(b"{") {
+        return envelope::read(&mut source, lines);
+    }
+    read_text(&mut source, chunk, lines)
+}
+
+/// Parquet has its index at the end, so the whole object is held, up to the limit.
+fn read_parquet<S: RecordSink>(source: &mut dyn Read, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
+    let mut bytes = Vec::new();
+    let limit = limits::BUFFERED_OBJECT_BYTES_MAX;
+    let read = source.take(limit + 1).read_to_end(&mut bytes);
+    lines.report.text_bytes += bytes.len() as u64;
+    read.map_err(|error| gunzip::object_error(&error))?;
+    if bytes.len() as u64 > limit {
+        return Err(ObjectError::Parquet(format!("larger than {limit} bytes")));
+    }
+    parquet::read(bytes.into(), lines)
+}
+
+/// A source that failed while its head was read fails again where it stood.
+struct Cut<'a> {
+    source: &'a mut dyn Read,
+    error: Option<io::Error>,
+}
+
+impl Read for Cut<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => self.source.read(out),
+        }
+    }
+}
+
+/// Reads until `out` is full, the source ends or fails.
+pub(crate) fn fill(source: &mut dyn Read, out: &mut [u8]) -> (usize, Option<io::Error>) {
+    let mut filled = 0;
+    while filled < out.len() {
+        match source.read(&mut out[filled..]) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Some(error)),
+        }
+    }
+    (filled, None)
+}
+
+/// Cuts text into lines. The chunk holds whole lines and the beginning of the next one, which
+/// moves to its front before more is read; so memory does not depend on the object.
+fn read_text<S: RecordSink>(
+    source: &mut dyn Read,
+    chunk: &mut [u8],
+    lines: &mut Lines<'_, S>,
+) -> Result<(), ObjectError> {
+    let mut filled = 0;
+    let mut place = Place { line: 1, byte: 0 };
+    // Inside a line longer than the limit, which was counted at its beginning.
+    let mut is_discarding = false;
+    let error = loop {
+        match source.read(&mut chunk[filled..]) {
+            Ok(0) => break None,
+            Ok(bytes) => {
+                filled += bytes;
+                lines.report.text_bytes += bytes as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => break Some(gunzip::object_error(&error)),
+        }
+        let text = &chunk[..filled];
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', text) {
+            let line = &text[start..end];
+            if is_discarding {
+                is_discarding = false;
+            } else if line.len() > limits::LINE_BYTES_MAX {
+                lines.skip(SkipReason::LineTooLong, line, place);
+            } else {
+                lines.line(line, place, None);
+            }
+            start = end + 1;
+            place.line += 1;
+            place.byte += line.len() as u64 + 1;
+        }
+        let rest = filled - start;
+        if is_discarding || rest > limits::LINE_BYTES_MAX {
+            if !is_discarding {
+                lines.skip(SkipReason::LineTooLong, &text[start..], place);
+            }
+            is_discarding = true;
+            place.byte += rest as u64;
+            filled = 0;
+        } else {
+            chunk.copy_within(start..filled, 0);
+            filled = rest;
+        }
+    };
+    let last = &chunk[..filled];
+    match error {
+        None => lines.line(last, place, None),
+        Some(_) if last.is_empty() => {}
+        Some(_) => lines.skip(SkipReason::CutOff, last, place),
+    }
+    error.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gunzip::gzip;
+    use crate::record::FlowRecord;
+    use crate::record::fields::DEFAULT_VPC_FORMAT;
+
+    /// Keeps the ENI and end of each record, and refuses those of `eni-refused`.
+    #[derive(Default)]
+    struct Seen(Vec<(String, Option<i64>)>);
+
+    impl RecordSink for Seen {
+        fn record(&mut self, record: &FlowRecord<'_>) -> Result<(), SkipReason> {
+            if record.eni == b"eni-refused" {
+                return Err(SkipReason::NoEventTime);
+            }
+            self.0.push((String::from_utf8_lossy(record.eni).into_owned(), record.end));
+            Ok(())
+        }
+    }
+
+    /// A source that gives at most `step` bytes at a time.
+    struct Steps<'a>(&'a [u8], usize);
+
+    impl Read for Steps<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(out.len()).min(self.0.len());
+            out[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    fn read(bytes: &[u8], format: Option<&str>) -> (Vec<(String, Option<i64>)>, ReadReport) {
+        let format = format.map(|f| ColumnPlan::from_config(f).unwrap());
+        let mut seen = Seen::default();
+        let report = read_object(bytes, format.as_ref(), &mut seen);
+        assert_eq!(
+            report.lines,
+            report.records + report.no_data + report.skip_data + report.skipped_total(),
+            "every line is accounted for"
+        );
+        // The same in steps of seven bytes.
+        let mut again = Seen::default();
+        let stepped = read_object(Steps(bytes, 7), format.as_ref(), &mut again);
+        assert_eq!(again.0, seen.0);
+        assert_eq!((stepped.samples, stepped.error), (report.samples.clone(), report.error.clone()));
+        (seen.0, report)
+    }
+
+    fn enis(seen: &[(String, Option<i64>)]) -> Vec<&str> {
+        seen.iter().map(|s| s.0.as_str()).collect()
+    }
+
+    #[test]
+    fn lines_end_in_every_known_way() {
+        let text = b"\xef\xbb\xbfinterface-id end\r\neni-1 5\r\n\r\n  \neni-2 6\n\neni-3 7";
+        let (seen, report) = read(text, None);
+        assert_eq!(enis(&seen), ["eni-1", "eni-2", "eni-3"]);
+        assert_eq!((report.lines, report.skipped_total()), (3, 0));
+        assert_eq!(report.text_bytes, text.len() as u64);
+    }
+
+    #[test]
+    fn an_empty_object_is_no_error() {
+        for bytes in [Vec::new(), b"\n\n".to_vec(), gzip(b""), gzip(b"interface-id end\n")] {
+            let (seen, report) = read(&bytes, None);
+            assert!(seen.is_empty());
+            assert_eq!((report.lines, report.error), (0, None));
+        }
+    }
+
+    #[test]
+    fn gzip_is_taken_off_however_often_it_was_put_on() {
+        let text = b"interface-id end\neni-1 5\n";
+        for bytes in [gzip(text), gzip(&gzip(text)), gzip(&gzip(&gzip(text)))] {
+            assert_eq!(enis(&read(&bytes, None).0), ["eni-1"]);
+        }
+        let deep = gzip(&gzip(&gzip(&gzip(text))));
+        let (seen, report) = read(&deep, None);
+        assert!(seen.is_empty());
+        assert!(report.skipped[SkipReason::NoHeader as usize] > 0, "the fourth layer is not text");
+    }
+
+    #[test]
+    fn a_repeated_or_different_header_changes_the_format() {
+        let text = b"interface-id end\neni-1 5\ninterface-id end\neni-2 6\nend interface-id\n7 eni-3\n";
+        let (seen, report) = read(text, None);
+        assert_eq!(seen.iter().map(|s| s.1).collect::<Vec<_>>(), [Some(5), Some(6), Some(7)]);
+        assert_eq!(enis(&seen), ["eni-1", "eni-2", "eni-3"]);
+        assert_eq!((report.lines, report.skipped_total()), (3, 0));
+    }
+
+    #[test]
+    fn a_header_of_text_columns_only_is_seen_by_its_first_token() {
+        let (seen, _) = read(b"interface-id vpc-id\neni-1 vpc-1\ninterface-id vpc-id\neni-2 vpc-1\n", None);
+        assert_eq!(enis(&seen), ["eni-1", "eni-2"]);
+    }
+
+    #[test]
+    fn without_header_the_configured_format_holds_and_a_header_overrules_it() {
+        let (seen, report) = read(b"eni-1 5\neni-2 6\n", Some("interface-id end"));
+        assert_eq!((enis(&seen), report.lines), (vec!["eni-1", "eni-2"], 2));
+        let (seen, _) = read(b"end interface-id\n5 eni-1\n", Some("interface-id end"));
+        assert_eq!(seen, [("eni-1".to_owned(), Some(5))]);
+        let (seen, report) = read(b"eni-1 5\neni-2 6\n", None);
+        assert!(seen.is_empty());
+        assert_eq!(report.skipped[SkipReason::NoHeader as usize], 2);
+        assert_eq!((report.samples[0].line, report.samples[0].text.as_str()), (1, "eni-1 5"));
+    }
+
+    #[test]
+    fn skips_are_located_by_line_and_byte() {
+        let text = b"interface-id end\neni-1 5\n\neni-2 x\neni-3\neni-refused 5\neni-4 y\n";
+        let (seen, report) = read(text, None);
+        assert_eq!(enis(&seen), ["eni-1"]);
+        let places: Vec<_> =
+            report.samples.iter().map(|s| (s.reason, s.line, s.byte, s.field, s.text.as_str())).collect();
+        assert_eq!(
+            places,
+            [
+                (SkipReason::BadNumber, 4, 26, Some("end"), "x"),
+                (SkipReason::TooFewFields, 5, 34, None, "eni-3"),
+                (SkipReason::NoEventTime, 6, 40, None, "eni-refused 5"),
+            ]
+        );
+        assert_eq!(report.skipped[SkipReason::BadNumber as usize], 2);
+    }
+
+    #[test]
+    fn unknown_columns_are_tolerated_and_told() {
+        let (seen, report) = read(b"interface-id end zeta alpha\neni-1 5 a b\n", None);
+        assert_eq!(seen, [("eni-1".to_owned(), Some(5))]);
+        assert_eq!(report.unknown_columns, ["alpha", "zeta"]);
+    }
+
+    #[test]
+    fn lines_over_the_limit_are_skipped_wherever_they_lie() {
+        let long = "x".repeat(limits::LINE_BYTES_MAX + 1);
+        let huge = "y".repeat(3 * limits::CHUNK_BYTES);
+        let text = format!("interface-id end\n{long}\neni-1 5\n{huge}\neni-2 6\n{huge}");
+        let (seen, report) = read(text.as_bytes(), None);
+        assert_eq!(enis(&seen), ["eni-1", "eni-2"]);
+        assert_eq!(report.skipped[SkipReason::LineTooLong as usize], 3);
+        assert_eq!((report.samples[0].line, report.samples[0].byte), (2, 17));
+        let just = "z".repeat(limits::LINE_BYTES_MAX - 2);
+        let (seen, _) = read(format!("interface-id end\n{just} 5\n").as_bytes(), None);
+        assert_eq!(seen.len(), 1, "the limit itself is allowed");
+    }
+
+    #[test]
+    fn a_cut_stream_gives_its_whole_lines_and_counts_the_last_one() {
+        let mut stream =
+            gzip(format!("{DEFAULT_VPC_FORMAT}\n2 1 eni-1 - - - - - - - 1 2 - NODATA\n2 1 en").as_bytes());
+        stream.truncate(stream.len() - 4);
+        let (seen, report) = read(&stream, None);
+        assert_eq!(enis(&seen), ["eni-1"]);
+        assert_eq!((report.no_data, report.skipped[SkipReason::CutOff as usize]), (1, 1));
+        assert_eq!((report.samples[0].line, report.samples[0].text.as_str()), (3, "2 1 en"));
+        assert!(matches!(report.error, Some(ObjectError::Gzip { .. })));
+    }
+
+    #[test]
+    fn one_reader_reads_many_objects() {
+        let mut reader = ObjectReader::default();
+        let mut seen = Seen::default();
+        for n in 0..3 {
+            let text = format!("interface-id end\neni-{n} 5");
+            let report = reader.read(text.as_bytes(), None, &mut seen);
+            assert_eq!((report.records, report.object_bytes), (1, text.len() as u64));
+        }
+        assert_eq!(enis(&seen.0), ["eni-0", "eni-1", "eni-2"]);
+    }
+}
