@@ -2,7 +2,12 @@
 //! and says, with evidence that can be recomputed, when data leaves for somewhere it should not.
 
 pub mod alert;
+pub mod cli;
+pub mod config;
+pub mod error;
 pub mod limits;
 pub mod net;
 pub mod record;
+pub mod scan;
+pub mod source;
 pub mod window;
