@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use problem::{Problem, Problems};
+pub use read::field_names;
 
 use crate::error::Error;
 use crate::net::{Addr, Prefix};

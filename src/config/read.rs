@@ -58,7 +58,7 @@ impl Reader<'_> {
         let Some(table) = self.table(value, "input") else { return };
         self.keys(table, "input", &INPUT, |reader, key, value| match key {
             "format_fields" => {
-                config.input.format_fields = reader.string(value, "input.format_fields").map(fields);
+                config.input.format_fields = reader.string(value, "input.format_fields").map(field_names);
             }
             _ => {
                 let minutes = reader.integer(value, "input.lateness_minutes", 0..=1440);
@@ -231,7 +231,7 @@ impl Reader<'_> {
 
 /// Column names separated by one space, from spaces or commas, with or without `${}`: as the AWS
 /// console, the CLI and people write a format.
-pub(super) fn fields(text: &str) -> String {
+pub fn field_names(text: &str) -> String {
     let names = text.split(|c: char| c.is_whitespace() || c == ',').filter(|name| !name.is_empty());
     let bare = |name: &str| name.trim_start_matches("${").trim_end_matches('}').to_owned();
     names.map(bare).collect::<Vec<_>>().join(" ")
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn formats_are_read_as_consoles_write_them() {
-        assert_eq!(fields("${version} ${account-id},interface-id"), "version account-id interface-id");
+        assert_eq!(field_names("${version} ${account-id},interface-id"), "version account-id interface-id");
     }
 
     #[test]
