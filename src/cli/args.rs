@@ -42,7 +42,7 @@ pub(super) struct Common {
     /// Configuration file [default: ./outflow.toml when it is there]
     #[arg(long, global = true, env = "OUTFLOW_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// When to colour; NO_COLOR is honoured
+    /// When to colour; `NO_COLOR` is honoured
     #[arg(long, global = true, env = "OUTFLOW_COLOR", value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
     /// No progress bar and no progress lines
@@ -60,7 +60,7 @@ pub(super) struct Common {
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,
@@ -210,12 +210,12 @@ pub(super) struct SimulateArgs {
     #[arg(long, env = "OUTFLOW_ATTACK_FROM_DAY", value_name = "N", default_value_t = 28)]
     pub(super) attack_from_day: u32,
     /// Aggregation interval, seconds
-    #[arg(long, env = "OUTFLOW_INTERVAL", value_name = "SECONDS", default_value = "600")]
+    #[arg(long, env = "OUTFLOW_INTERVAL", value_name = "SECONDS", default_value = "60")]
     pub(super) interval: Interval,
     /// Columns of the flow logs
-    #[arg(long, env = "OUTFLOW_FORMAT_VERSION", value_name = "VERSION", default_value = "v5")]
+    #[arg(long, env = "OUTFLOW_FORMAT_VERSION", value_name = "VERSION", default_value = "v2")]
     pub(super) format: LogFormat,
-    /// Connections relative to a busy fleet, in (0, 10]
+    /// Scale of the number of connections; 1 gives 4 to 6 records per ENI and minute
     #[arg(long, env = "OUTFLOW_DENSITY", value_name = "X", default_value_t = 1.0, value_parser = density)]
     pub(super) density: f64,
     /// `all`, `none`, or attack families
@@ -227,13 +227,23 @@ pub(super) struct SimulateArgs {
         default_value = "all"
     )]
     pub(super) attacks: Vec<String>,
+    /// How often each family attacks
+    #[arg(long, env = "OUTFLOW_ATTACKS_PER_FAMILY", value_name = "N", default_value_t = 3)]
+    pub(super) attacks_per_family: u32,
     /// Without the benign changes that look like attacks
     #[arg(long, env = "OUTFLOW_NO_LOOK_ALIKES", value_parser = FalseyValueParser::new())]
     pub(super) no_look_alikes: bool,
     /// Share of aggregation intervals that AWS reports as SKIPDATA, in [0, 1)
     #[arg(long, env = "OUTFLOW_SKIP_DATA_SHARE", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub(super) skip_data_share: f64,
-    /// What was hidden, as CSV [default: OUT_DIR/labels.csv]
+    /// Share of records delivered up to two hours late, in [0, 1)
+    #[arg(long, env = "OUTFLOW_LATE_SHARE", value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub(super) late_share: f64,
+    /// Accounts the fleet is spread over
+    #[arg(long, env = "OUTFLOW_ACCOUNTS", value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) accounts: u32,
+    /// What was hidden, as CSV [default: `OUT_DIR/labels.csv`]
     #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
     pub(super) labels: Option<PathBuf>,
     /// Write into a folder that is not empty
@@ -272,8 +282,8 @@ fn severity(text: &str) -> Result<Severity, String> {
 }
 
 fn density(text: &str) -> Result<f64, String> {
-    let found = text.parse::<f64>().ok().filter(|x| *x > 0.0 && *x <= 10.0);
-    found.ok_or_else(|| "use a number above 0, at most 10".to_owned())
+    let found = text.parse::<f64>().ok().filter(|x| *x > 0.0 && *x <= 1000.0);
+    found.ok_or_else(|| "use a number above 0, at most 1000".to_owned())
 }
 
 fn share(text: &str) -> Result<f64, String> {

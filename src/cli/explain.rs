@@ -9,8 +9,9 @@ use super::render::evidence;
 use super::term::Term;
 use crate::alert::Alert;
 use crate::error::Error;
+use crate::lake::{Lake, LakeError};
 
-pub(super) fn run(args: &ExplainArgs, term: &Term) -> Result<u8, Error> {
+pub(super) fn run(args: &ExplainArgs, term: Term) -> Result<u8, Error> {
     let alert = match (&args.alerts, &args.lake) {
         (Some(file), _) => find_in_file(file, &args.id)?,
         (None, Some(lake)) => find_in_lake(lake, &args.id)?,
@@ -46,7 +47,10 @@ fn find_in_file(path: &Path, id: &str) -> Result<Alert, Error> {
 
 /// The alert in the lake's `alerts/`.
 fn find_in_lake(root: &Path, id: &str) -> Result<Alert, Error> {
-    choose(Vec::new(), id, &root.display().to_string())
+    let place = root.display().to_string();
+    let stored = |error: LakeError| Error::Stored { path: place.clone(), detail: error.to_string() };
+    let found = Lake::open(root).map_err(stored)?.find_alert(id).map_err(stored)?;
+    choose(found.into_iter().collect(), id, &place)
 }
 
 /// The one alert meant by `id` among those whose id begins with it: the exact one if there is

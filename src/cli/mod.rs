@@ -1,10 +1,13 @@
 //! The command line: what people and scripts touch.
 
+mod answers;
 mod args;
+mod demo;
 mod explain;
 mod progress;
 mod render;
 mod scan;
+mod simulate;
 mod summary;
 mod term;
 mod text;
@@ -30,7 +33,7 @@ const DEFAULT_CONFIG: &str = "outflow.toml";
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let term = Term::new(&cli.common);
-    match dispatch(&cli, &term) {
+    match dispatch(&cli, term) {
         Ok(code) => ExitCode::from(code),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
@@ -48,7 +51,7 @@ fn tame(error: &Error) -> String {
     error.to_string().lines().map(text::safe).collect::<Vec<_>>().join("\n")
 }
 
-fn dispatch(cli: &Cli, term: &Term) -> Result<u8, Error> {
+fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
         Verb::Explain(args) => explain::run(args, term),
@@ -59,7 +62,8 @@ fn dispatch(cli: &Cli, term: &Term) -> Result<u8, Error> {
             term.print(&String::from_utf8_lossy(&script))?;
             Ok(0)
         }
-        Verb::Demo(_) | Verb::Simulate(_) => Ok(0),
+        Verb::Demo(args) => demo::run(args, &load_config(cli)?, term),
+        Verb::Simulate(args) => simulate::run(args, term),
     }
 }
 
@@ -73,7 +77,7 @@ fn load_config(cli: &Cli) -> Result<Config, Error> {
     config_path(cli).map_or_else(|| Ok(Config::default()), |path| Config::load(&path))
 }
 
-fn check_config(file: Option<&Path>, cli: &Cli, term: &Term) -> Result<u8, Error> {
+fn check_config(file: Option<&Path>, cli: &Cli, term: Term) -> Result<u8, Error> {
     let Some(path) = file.map(Path::to_owned).or_else(|| config_path(cli)) else {
         return Err(Error::usage(
             format!("no configuration file: ./{DEFAULT_CONFIG} is not there"),

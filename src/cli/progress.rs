@@ -54,8 +54,12 @@ impl Meter {
     /// For a work of so many objects and bytes.
     pub(super) fn new(term: Term, objects_total: u64, object_bytes_total: u64) -> Self {
         let bar = (term.progress && Term::stderr_is_terminal()).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(object_bytes_total), ProgressDrawTarget::stderr());
-            let template = "{wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left";
+            // Where sizes are not known beforehand, objects are what can be counted.
+            let (total, template) = match object_bytes_total {
+                0 => (objects_total, "{wide_bar} {msg}  {eta} left"),
+                known => (known, "{wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left"),
+            };
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             bar.with_style(ProgressStyle::with_template(template).expect("the template is well-formed"))
         });
         Self {
@@ -83,13 +87,12 @@ impl Meter {
             return;
         }
         *last = now;
-        self.term.say(&format!(
-            "{} of {} objects, {} of {}",
-            count(objects),
-            count(self.objects_total),
-            bytes(object_bytes),
-            bytes(self.object_bytes_total)
-        ));
+        let of = match self.object_bytes_total {
+            0 => String::new(),
+            total => format!(" of {}", bytes(total)),
+        };
+        let total = count(self.objects_total);
+        self.term.say(&format!("{} of {total} objects, {}{of}", count(objects), bytes(object_bytes)));
     }
 }
 
@@ -98,7 +101,7 @@ impl Progress for Meter {
         let objects = self.objects.fetch_add(1, Ordering::Relaxed) + 1;
         let done = self.object_bytes.fetch_add(object_bytes, Ordering::Relaxed) + object_bytes;
         if let Some(bar) = &self.bar {
-            bar.set_position(done);
+            bar.set_position(if self.object_bytes_total == 0 { objects } else { done });
             bar.set_message(format!("{}/{} objects", count(objects), count(self.objects_total)));
         } else if self.term.progress {
             self.plain_line(objects, done);

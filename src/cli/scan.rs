@@ -1,8 +1,9 @@
 //! `outflow scan`: lists and prunes the inputs, scans them, prints alerts and the summary.
 
+use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
-use super::args::ScanArgs;
+use super::args::{Format, ScanArgs};
 use super::progress::{self, INTERRUPTED, Meter};
 use super::render::render;
 use super::summary::summary;
@@ -18,7 +19,7 @@ use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned};
 /// Exit code when objects failed or could not be listed.
 const PARTIAL: u8 = 3;
 
-pub(super) fn run(args: &ScanArgs, config: &Config, term: &Term) -> Result<u8, Error> {
+pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
     let mut listing = source::list(&args.inputs)?;
     let (from, to) = time_range(args, &listing.objects)?;
     let pruned = source::prune(&mut listing.objects, from, to);
@@ -37,7 +38,12 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: &Term) -> Result<u8, E
     };
     let unreadable = !listing.unreadable.is_empty();
     let report = measured_scan(listing.objects, &config, &options, term, |report| {
-        let shown: Vec<&Alert> = report.alerts.iter().filter(|alert| args.all || alert.emitted).collect();
+        let shown = match args.output.format {
+            Format::Table => by_weight(&report.alerts, args.all),
+            Format::Jsonl | Format::Csv => {
+                report.alerts.iter().filter(|alert| args.all || alert.emitted).collect()
+            }
+        };
         output.finish(&render(&shown, args.output.format), term)
     })?;
     Ok(exit_code(&report, args.fail_on, unreadable))
@@ -48,11 +54,11 @@ pub(super) fn measured_scan(
     objects: Vec<ObjectRef>,
     config: &Config,
     options: &ScanOptions,
-    term: &Term,
+    term: Term,
     print: impl FnOnce(&ScanReport) -> Result<(), Error>,
 ) -> Result<ScanReport, Error> {
     progress::catch_interrupts();
-    let meter = Meter::new(*term, objects.len() as u64, objects.iter().map(|object| object.bytes).sum());
+    let meter = Meter::new(term, objects.len() as u64, objects.iter().map(|object| object.bytes).sum());
     let start = progress::now();
     let result = scan(objects, config, options, &meter);
     meter.finish();
@@ -61,6 +67,16 @@ pub(super) fn measured_scan(
     print(&report)?;
     term.say(&summary(&report, took, term.verbose));
     Ok(report)
+}
+
+/// The alerts as people read them: told before kept back, then by severity, score and id.
+pub(super) fn by_weight(alerts: &[Alert], all: bool) -> Vec<&Alert> {
+    let mut shown: Vec<&Alert> = alerts.iter().filter(|alert| all || alert.emitted).collect();
+    shown.sort_by(|a, b| {
+        let weight = |alert: &Alert| (alert.emitted, alert.severity);
+        weight(b).cmp(&weight(a)).then(b.score.total_cmp(&a.score)).then_with(|| a.id.cmp(&b.id))
+    });
+    shown
 }
 
 /// All cores this process may use.
@@ -100,7 +116,7 @@ fn time_range(args: &ScanArgs, objects: &[ObjectRef]) -> Result<(Option<i64>, Op
     }
 }
 
-fn report_listing(listing: &Listing, term: &Term) {
+fn report_listing(listing: &Listing, term: Term) {
     if listing.repeated > 0 {
         term.say(&format!("note: {} given more than once, read once", plural(listing.repeated, "input")));
     }
@@ -118,24 +134,27 @@ fn plan(listing: &Listing, pruned: Pruned, from: Option<i64>, to: Option<i64>) -
     let without_time = objects.len() - times.len();
     times.sort_unstable();
     let edge = |second: Option<i64>, open: &str| second.map_or_else(|| open.to_owned(), minute);
-    let mut out =
-        format!("would read  {}, {}\n", plural(objects.len() as u64, "object"), bytes(object_bytes));
+    let mut out = String::new();
+    let _ = writeln!(out, "would read  {}, {}", plural(objects.len() as u64, "object"), bytes(object_bytes));
     let left_out = plural(pruned.objects, "object");
-    out += &format!("leaves out  {left_out}, {} (outside the time asked for)\n", bytes(pruned.object_bytes));
-    out += &format!("time asked  {} to {} UTC\n", edge(from, "the beginning"), edge(to, "the end"));
+    let _ =
+        writeln!(out, "leaves out  {left_out}, {} (outside the time asked for)", bytes(pruned.object_bytes));
+    let _ = writeln!(out, "time asked  {} to {} UTC", edge(from, "the beginning"), edge(to, "the end"));
     if let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) {
         let mut hours: Vec<i64> = times.iter().map(|time| time.div_euclid(3600)).collect();
         hours.dedup();
         let span = (last.div_euclid(3600) - first.div_euclid(3600) + 1) as u64;
         let held = plural(hours.len() as u64, "hour");
-        out += &format!(
-            "hours       {held} of {span}, {} to {} UTC\n",
+        let _ = writeln!(
+            out,
+            "hours       {held} of {span}, {} to {} UTC",
             minute(first),
             minute(last + OBJECT_SECONDS)
         );
     }
     if without_time > 0 {
-        out += &format!("no time     {} without a time in the name\n", plural(without_time as u64, "object"));
+        let _ =
+            writeln!(out, "no time     {} without a time in the name", plural(without_time as u64, "object"));
     }
     out
 }

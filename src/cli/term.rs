@@ -57,20 +57,20 @@ impl Term {
     }
 
     /// A message for people, unless they asked for quiet. A closed stderr is no reason to stop.
-    pub(super) fn say(&self, text: &str) {
+    pub(super) fn say(self, text: &str) {
         if !self.quiet {
             self.must_say(text);
         }
     }
 
     /// A message that is told even when quiet.
-    pub(super) fn must_say(&self, text: &str) {
+    pub(super) fn must_say(self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
         let _ = writeln!(stderr, "{text}");
     }
 
     /// Data to the standard output.
-    pub(super) fn print(&self, text: &str) -> Result<(), Error> {
+    pub(super) fn print(self, text: &str) -> Result<(), Error> {
         let mut stdout = AutoStream::new(io::stdout().lock(), self.color);
         stdout
             .write_all(text.as_bytes())
@@ -117,7 +117,7 @@ impl Output {
     }
 
     /// Writes everything and puts the file in its place.
-    pub(super) fn finish(mut self, text: &str, term: &Term) -> Result<(), Error> {
+    pub(super) fn finish(mut self, text: &str, term: Term) -> Result<(), Error> {
         match &mut self {
             Self::Stdout => term.print(text),
             Self::File { path, partial, file } => {
@@ -157,7 +157,7 @@ mod tests {
         let path = dir.path().join("out.csv");
         let output = Output::open(Some(&path), false).unwrap();
         assert!(!path.exists());
-        output.finish("a\x1b[1mb\x1b[0m\n", &PLAIN).unwrap();
+        output.finish("a\x1b[1mb\x1b[0m\n", PLAIN).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "ab\n");
         assert!(matches!(Output::open(Some(&path), false), Err(Error::Exists(_))));
         drop(Output::open(Some(&path), true).unwrap());

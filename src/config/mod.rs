@@ -8,6 +8,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub use read::field_names;
 

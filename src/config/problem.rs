@@ -37,7 +37,7 @@ impl std::error::Error for Problems {}
 /// The nearest of `known` to `word`, when it is near enough to be a slip: Jaro-Winkler
 /// similarity of at least 0.75, which holds for a dropped, doubled or swapped letter in names of
 /// four letters or more.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|&name| (strsim::jaro_winkler(word, name), name))

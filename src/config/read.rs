@@ -56,11 +56,10 @@ impl Reader<'_> {
 
     fn input(&mut self, value: Value<'_, '_>, config: &mut Config) {
         let Some(table) = self.table(value, "input") else { return };
-        self.keys(table, "input", &INPUT, |reader, key, value| match key {
-            "format_fields" => {
+        self.keys(table, "input", &INPUT, |reader, key, value| {
+            if key == "format_fields" {
                 config.input.format_fields = reader.string(value, "input.format_fields").map(field_names);
-            }
-            _ => {
+            } else {
                 let minutes = reader.integer(value, "input.lateness_minutes", 0..=1440);
                 config.input.lateness_minutes = minutes.unwrap_or_default() as u32;
             }
@@ -224,7 +223,7 @@ impl Reader<'_> {
 
     fn problem(&mut self, span: Range<usize>, text: String) {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
         self.problems.push(Problem { line, text });
     }
 }
