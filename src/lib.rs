@@ -9,5 +9,6 @@ pub mod limits;
 pub mod net;
 pub mod record;
 pub mod scan;
+pub mod simulate;
 pub mod source;
 pub mod window;
