@@ -5,6 +5,7 @@ pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod lake;
 pub mod limits;
 pub mod net;
 pub mod record;

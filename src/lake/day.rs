@@ -1,0 +1,110 @@
+//! Writes one UTC day of closed hours: every (account, region) of the day at once, in files that
+//! only take their names when the day is complete.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::window::{Day, EniHour, EniId, Hour};
+
+use super::coverage::{self, COVERAGE};
+use super::error::LakeError;
+use super::file::TableWriter;
+use super::hourly::{self, HOURLY, flow_order};
+use super::partition::Partition;
+use super::writer::LakeWriter;
+
+/// Takes the closed hours of one day, in ascending order. Memory holds at most one row group per
+/// (account, region) and table, whatever the length of the day.
+pub struct DayWriter {
+    lake: LakeWriter,
+    day: Day,
+    /// By directory, as two account names too long for a path could share one.
+    open: BTreeMap<PathBuf, OpenPartition>,
+}
+
+struct OpenPartition {
+    partition: Partition,
+    last: Option<(Hour, EniId)>,
+    hourly: TableWriter,
+    coverage: TableWriter,
+}
+
+impl DayWriter {
+    pub(super) fn new(lake: LakeWriter, day: Day) -> Self {
+        Self { lake, day, open: BTreeMap::new() }
+    }
+
+    /// Appends closed ENI-hours. Any slicing of the same ascending sequence of hours gives the
+    /// same files; within a slice the order does not matter, but the ENIs of one hour and
+    /// (account, region) must come in one slice or in ascending order.
+    ///
+    /// # Errors
+    /// When an hour belongs to another day or the partition is already past it, or a file cannot
+    /// be written.
+    pub fn write(&mut self, hours: &[EniHour]) -> Result<(), LakeError> {
+        let mut sorted: Vec<&EniHour> = hours.iter().collect();
+        sorted.sort_by(|a, b| (a.hour, &a.id).cmp(&(b.hour, &b.id)));
+        sorted.into_iter().try_for_each(|hour| self.write_one(hour))
+    }
+
+    fn write_one(&mut self, hour: &EniHour) -> Result<(), LakeError> {
+        if hour.hour.day() != self.day {
+            let (eni, date) = (hour.id.eni.to_string(), self.day.date().to_string());
+            return Err(LakeError::WrongDay { eni, hour: hour_text(hour.hour), date });
+        }
+        let open = self.partition(&hour.id)?;
+        if open.last.as_ref().is_some_and(|(last, id)| (*last, id) >= (hour.hour, &hour.id)) {
+            return Err(LakeError::Order { eni: hour.id.eni.to_string(), hour: hour_text(hour.hour) });
+        }
+        open.last = Some((hour.hour, hour.id.clone()));
+        open.coverage.row(|row| coverage::fill(row, hour))?;
+        if hour.flows.is_sorted_by_key(flow_order) {
+            return hour
+                .flows
+                .iter()
+                .try_for_each(|flow| open.hourly.row(|row| hourly::fill(row, hour, flow)));
+        }
+        let mut flows: Vec<_> = hour.flows.iter().collect();
+        flows.sort_by_key(|flow| flow_order(flow));
+        flows.into_iter().try_for_each(|flow| open.hourly.row(|row| hourly::fill(row, hour, flow)))
+    }
+
+    fn partition(&mut self, id: &EniId) -> Result<&mut OpenPartition, LakeError> {
+        use std::collections::btree_map::Entry;
+        let partition = Partition { account: id.account.clone(), region: id.region.clone(), day: self.day };
+        match self.open.entry(self.lake.dir(&HOURLY, &partition)) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let hourly = TableWriter::create(&HOURLY, entry.key())?;
+                let coverage = TableWriter::create(&COVERAGE, &self.lake.dir(&COVERAGE, &partition))?;
+                Ok(entry.insert(OpenPartition { partition, last: None, hourly, coverage }))
+            }
+        }
+    }
+
+    /// Completes all files, then gives each its name over what was there. Returns the partitions
+    /// that were written; partitions of the day that this run did not see are left as they were,
+    /// since another run over another account may have written them.
+    ///
+    /// # Errors
+    /// When a file cannot be completed: then nothing of the day has changed. When a rename fails:
+    /// then some partitions are new and some old, and writing the day again sets it right.
+    pub fn finish(self) -> Result<Vec<Partition>, LakeError> {
+        let mut staged = Vec::with_capacity(self.open.len());
+        for open in self.open.into_values() {
+            staged.push((open.partition, open.hourly.close()?, open.coverage.close()?));
+        }
+        let mut written = Vec::with_capacity(staged.len());
+        for (partition, hourly, coverage) in staged {
+            hourly.publish()?;
+            coverage.publish()?;
+            written.push(partition);
+        }
+        written.sort_by(|a, b| a.order().cmp(&b.order()));
+        Ok(written)
+    }
+}
+
+fn hour_text(hour: Hour) -> String {
+    jiff::Timestamp::from_second(hour.start_second()).map_or_else(|_| hour.0.to_string(), |t| t.to_string())
+}

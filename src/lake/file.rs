@@ -1,0 +1,235 @@
+//! One Parquet file, written beside its place and then moved there: a reader sees the old file
+//! or the new one, never a part. Same rows, same bytes: no clock, no host, no version in it, and
+//! row groups are cut by row count alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterVersion};
+
+use super::error::LakeError;
+use super::rows::{Row, RowError, Rows};
+use super::table::Table;
+
+/// The one file of a partition.
+pub(super) const FILE_NAME: &str = "part-0.parquet";
+/// Its name while it is written. Hive, Athena and Spark ignore names with a leading dot.
+pub(super) const TEMP_NAME: &str = ".part-0.parquet.tmp";
+/// Names the writer in the footer; raised only when the layout changes, so that a new release
+/// writes the same bytes.
+const CREATED_BY: &str = "outflow version 1.0.0 (build lake)";
+/// Rows per row group: some MB, so that hundreds of partitions can be open and Athena still
+/// reads large pieces.
+const ROW_GROUP_ROWS: usize = 65_536;
+/// Rows handed to the encoder at once. Part of the layout, as page limits are looked at per batch.
+const BATCH_ROWS: usize = 8_192;
+/// Bytes kept back before the file is touched.
+const APPEND_BYTES: usize = 1 << 20;
+
+fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_created_by(CREATED_BY.to_owned())
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(None)
+        .build()
+}
+
+/// A temporary file that is gone unless it was moved to its place.
+struct Temp {
+    path: PathBuf,
+    moved: bool,
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if !self.moved {
+            // Nothing to tell: the next writer of this lake removes what is left.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Appends to a file that is open only while it is appended to: a day over an organisation has
+/// more partitions than a process may have open files.
+struct AppendFile {
+    temp: Temp,
+    buffer: Vec<u8>,
+}
+
+impl AppendFile {
+    fn create(path: PathBuf) -> io::Result<Self> {
+        File::create(&path)?;
+        Ok(Self { temp: Temp { path, moved: false }, buffer: Vec::new() })
+    }
+
+    fn append(&mut self) -> io::Result<File> {
+        let mut file = OpenOptions::new().append(true).open(&self.temp.path)?;
+        file.write_all(&self.buffer)?;
+        self.buffer = Vec::new();
+        Ok(file)
+    }
+}
+
+impl Write for AppendFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= APPEND_BYTES {
+            self.append()?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Keeps the buffer: only the finished file has to be on disk.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes one file of one table, row by row.
+pub struct TableWriter {
+    rows: Rows,
+    writer: ArrowWriter<AppendFile>,
+    path: PathBuf,
+}
+
+impl TableWriter {
+    /// Starts the file of the partition directory `dir`.
+    pub(super) fn create(table: &'static Table, dir: &Path) -> Result<Self, LakeError> {
+        fs::create_dir_all(dir).map_err(LakeError::io("create directory", dir))?;
+        let temp = dir.join(TEMP_NAME);
+        let file = AppendFile::create(temp.clone()).map_err(LakeError::io("write", &temp))?;
+        let path = dir.join(FILE_NAME);
+        let rows = Rows::new(table);
+        let writer = ArrowWriter::try_new(file, rows.schema(), Some(properties()))
+            .map_err(LakeError::encode(&path))?;
+        Ok(Self { rows, writer, path })
+    }
+
+    /// The table it writes.
+    pub fn table(&self) -> &'static Table {
+        self.rows.table()
+    }
+
+    /// Writes one row; `fill` gives every column of the table in order and ends the row.
+    ///
+    /// # Errors
+    /// When the columns are not the table's, or the file cannot be written.
+    pub fn row(&mut self, fill: impl FnOnce(Row<'_>) -> Result<(), RowError>) -> Result<(), LakeError> {
+        fill(self.rows.row())?;
+        if self.rows.len() >= BATCH_ROWS { self.encode() } else { Ok(()) }
+    }
+
+    fn encode(&mut self) -> Result<(), LakeError> {
+        let batch = self.rows.batch().map_err(LakeError::encode(&self.path))?;
+        self.writer.write(&batch).map_err(LakeError::encode(&self.path))
+    }
+
+    /// Completes the file and brings it to disk, still under its temporary name.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn close(mut self) -> Result<Staged, LakeError> {
+        self.encode()?;
+        let mut file = self.writer.into_inner().map_err(LakeError::encode(&self.path))?;
+        let on_disk = file.append().and_then(|file| file.sync_all());
+        on_disk.map_err(LakeError::io("write", &file.temp.path))?;
+        Ok(Staged { temp: file.temp, path: self.path })
+    }
+}
+
+/// A complete file that waits for its name. Dropped, it is removed.
+pub struct Staged {
+    temp: Temp,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Moves it to its place over what was there.
+    ///
+    /// # Errors
+    /// When the rename fails; the old file is then untouched.
+    pub fn publish(mut self) -> Result<(), LakeError> {
+        fs::rename(&self.temp.path, &self.path).map_err(LakeError::io("rename to", &self.path))?;
+        self.temp.moved = true;
+        sync_parent(&self.path)
+    }
+}
+
+/// Makes the rename itself durable, where directories can be synced.
+fn sync_parent(path: &Path) -> Result<(), LakeError> {
+    if let Some(dir) = path.parent().filter(|_| cfg!(unix)) {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(LakeError::io("sync", dir))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{Column, Kind};
+    use super::*;
+
+    static TABLE: Table = Table {
+        name: "numbers",
+        partitions: &["date"],
+        columns: &[Column::new("n", Kind::Int64, "", "a number")],
+        doc: "A number.",
+    };
+
+    fn write(dir: &Path, count: i64) -> TableWriter {
+        let mut writer = TableWriter::create(&TABLE, dir).unwrap();
+        for n in 0..count {
+            writer.row(|row| row.int64("n", n).end()).unwrap();
+        }
+        writer
+    }
+
+    #[test]
+    fn nothing_is_visible_before_publish_and_nothing_is_left_after_drop() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, temp) = (dir.path().join(FILE_NAME), dir.path().join(TEMP_NAME));
+        write(dir.path(), 3).close().unwrap().publish().unwrap();
+        let first = fs::read(&path).unwrap();
+        assert!(!temp.exists());
+
+        let writer = write(dir.path(), 100_000);
+        assert!(temp.exists());
+        assert_eq!(fs::read(&path).unwrap(), first);
+        drop(writer);
+        assert!(!temp.exists(), "an unfinished file is removed");
+
+        let staged = write(dir.path(), 100_000).close().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), first);
+        drop(staged);
+        assert!(!temp.exists(), "an unpublished file is removed");
+        assert_eq!(fs::read(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn row_groups_are_cut_by_rows() {
+        use parquet::file::reader::{FileReader, SerializedFileReader};
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 150_000).close().unwrap().publish().unwrap();
+        let reader = SerializedFileReader::new(File::open(dir.path().join(FILE_NAME)).unwrap()).unwrap();
+        let footer = reader.metadata();
+        let rows: Vec<i64> =
+            footer.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).collect();
+        assert_eq!(rows, [65_536, 65_536, 18_928]);
+        assert_eq!(footer.file_metadata().created_by(), Some(CREATED_BY));
+        let codec = footer.row_group(0).column(0).compression();
+        assert!(matches!(codec, Compression::ZSTD(_)), "{codec:?}");
+    }
+
+    #[test]
+    fn a_failed_row_never_becomes_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = write(dir.path(), 1);
+        assert!(matches!(writer.row(|row| row.int64("m", 1).end()), Err(LakeError::Row(_))));
+        drop(writer);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,43 @@
+//! The lake: closed hours, coverage, alerts and baseline snapshots as Parquet that Athena,
+//! DuckDB and Spark read as they are.
+//!
+//! ```text
+//! hourly/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
+//! coverage/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
+//! alerts/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
+//! snapshots/date=<YYYY-MM-DD>/part-0.parquet
+//! ```
+//!
+//! Invariants: one [`Table`] describes each data set and everything is written through it; a file
+//! is replaced whole or not at all; the same rows give the same bytes; dates are event time, UTC.
+//! This is an edge: it uses the file system. It reads no clock.
+
+mod alerts;
+mod columns;
+mod coverage;
+mod day;
+mod error;
+mod file;
+mod hourly;
+mod hours;
+mod partition;
+mod reader;
+mod rows;
+mod table;
+mod writer;
+
+pub use alerts::ALERTS;
+pub use columns::{Columns, TableReader};
+pub use coverage::COVERAGE;
+pub use day::DayWriter;
+pub use error::LakeError;
+pub use file::{Staged, TableWriter};
+pub use hourly::{HOURLY, app_bytes};
+pub use partition::Partition;
+pub use reader::Lake;
+pub use rows::{Row, RowError};
+pub use table::{Column, Kind, Table};
+pub use writer::LakeWriter;
+
+/// Every data set partitioned by account, region and date.
+pub static TABLES: [&Table; 3] = [&HOURLY, &COVERAGE, &ALERTS];

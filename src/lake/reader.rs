@@ -1,0 +1,172 @@
+//! The reading side of the lake. It changes nothing and needs no lock: files are only ever
+//! replaced whole.
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use crate::alert::Alert;
+use crate::window::Day;
+
+use super::alerts::ALERTS;
+use super::columns::{TableReader, text_or_empty};
+use super::coverage::COVERAGE;
+use super::error::LakeError;
+use super::file::FILE_NAME;
+use super::hourly::HOURLY;
+use super::hours::HourReader;
+use super::partition::{Partition, decode, parse_date};
+use super::table::Table;
+use super::writer::{partition_dir, table_dir};
+
+/// Ids named when a prefix fits several.
+const AMBIGUOUS_IDS_MAX: usize = 5;
+
+/// A lake to read.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    root: PathBuf,
+}
+
+impl Lake {
+    /// Opens a lake for reading.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, LakeError> {
+        let root = root.into();
+        if root.is_dir() { Ok(Self { root }) } else { Err(LakeError::NotALake { path: root }) }
+    }
+
+    pub(super) fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Its directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The partitions of `hourly`, `coverage` or `alerts` that have a file, sorted by (day,
+    /// account, region). Directories that outflow did not name are passed over.
+    ///
+    /// # Errors
+    /// When a directory cannot be listed.
+    pub fn partitions(&self, table: &Table) -> Result<Vec<Partition>, LakeError> {
+        let mut found = Vec::new();
+        for (account, dir) in values(&self.root.join(table.name), "account")? {
+            for (region, dir) in values(&dir, "region")? {
+                for (date, dir) in values(&dir, "date")? {
+                    if let Some(day) = parse_date(&date)
+                        && dir.join(FILE_NAME).is_file()
+                    {
+                        let (account, region) = (account.as_str().into(), region.as_str().into());
+                        found.push(Partition { account, region, day });
+                    }
+                }
+            }
+        }
+        found.sort_by(|a, b| a.order().cmp(&b.order()));
+        Ok(found)
+    }
+
+    /// The closed hours of one partition, in order of (hour, ENI), with flat memory; none when it
+    /// was never written.
+    ///
+    /// # Errors
+    /// When a file cannot be opened; each item says when it cannot be decoded.
+    pub fn read_hours(
+        &self,
+        partition: &Partition,
+    ) -> Result<impl Iterator<Item = Result<crate::window::EniHour, LakeError>> + use<>, LakeError> {
+        let hourly = partition_dir(&self.root, &HOURLY, partition);
+        let coverage = partition_dir(&self.root, &COVERAGE, partition);
+        Ok(HourReader::open(&hourly, &coverage, partition.clone())?.into_iter().flatten())
+    }
+
+    /// The alerts of a range of days, sorted by (day, account, region, start, id).
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn read_alerts(&self, days: RangeInclusive<Day>) -> Result<Vec<Alert>, LakeError> {
+        let mut alerts = Vec::new();
+        for partition in self.partitions(&ALERTS)? {
+            if days.contains(&partition.day) {
+                self.alerts_of(&partition, |_| true, &mut alerts)?;
+            }
+        }
+        Ok(alerts)
+    }
+
+    /// The alert with this id, or with the only id that starts so; its last revision.
+    ///
+    /// # Errors
+    /// When several ids start so, or a file cannot be read.
+    pub fn find_alert(&self, id_or_prefix: &str) -> Result<Option<Alert>, LakeError> {
+        let mut alerts = Vec::new();
+        for partition in self.partitions(&ALERTS)? {
+            self.alerts_of(&partition, |id| id.starts_with(id_or_prefix), &mut alerts)?;
+        }
+        let exact = alerts.iter().any(|alert| alert.id == id_or_prefix);
+        alerts.retain(|alert| !exact || alert.id == id_or_prefix);
+        let mut ids: Vec<&String> = alerts.iter().map(|alert| &alert.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() > 1 {
+            let ids = ids.into_iter().take(AMBIGUOUS_IDS_MAX).cloned().collect();
+            return Err(LakeError::Ambiguous { prefix: id_or_prefix.to_owned(), ids });
+        }
+        Ok(alerts.into_iter().max_by_key(|alert| alert.revision))
+    }
+
+    /// The batches of one partition of any table; `None` when it was never written.
+    ///
+    /// # Errors
+    /// When the keys are not the table's, or the file cannot be opened.
+    pub fn read_table(
+        &self,
+        table: &'static Table,
+        values: &[(&str, &str)],
+    ) -> Result<Option<TableReader>, LakeError> {
+        TableReader::open(&table_dir(&self.root, table, values)?, &[])
+    }
+
+    /// Adds the alerts of a partition whose id is wanted; only their JSON is decoded.
+    fn alerts_of(
+        &self,
+        partition: &Partition,
+        wanted: impl Fn(&str) -> bool,
+        alerts: &mut Vec<Alert>,
+    ) -> Result<(), LakeError> {
+        let dir = partition_dir(&self.root, &ALERTS, partition);
+        let Some(reader) = TableReader::open(&dir, &["id", "json"])? else { return Ok(()) };
+        for columns in reader {
+            let columns = columns?;
+            let (ids, json) = (columns.text("id")?, columns.text("json")?);
+            for row in (0..columns.len()).filter(|row| wanted(text_or_empty(&ids, *row))) {
+                let alert = serde_json::from_str(text_or_empty(&json, row));
+                alerts.push(alert.map_err(|error| columns.damaged(error.to_string()))?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of a partition key below a directory, with their directories.
+fn values(dir: &Path, key: &str) -> Result<Vec<(String, PathBuf)>, LakeError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(LakeError::io("list", dir)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(LakeError::io("list", dir))?;
+        let name = entry.file_name();
+        let value = name.to_str().and_then(|name| name.strip_prefix(key)?.strip_prefix('='));
+        if let Some(value) = value.and_then(decode) {
+            found.push((value, entry.path()));
+        }
+    }
+    Ok(found)
+}
