@@ -3,11 +3,16 @@
 
 pub mod alert;
 pub mod baseline;
+pub mod cli;
+pub mod config;
 pub mod detect;
+pub mod error;
 pub mod gunzip;
 pub mod lake;
 pub mod limits;
 pub mod net;
 pub mod record;
+pub mod scan;
 pub mod simulate;
+pub mod source;
 pub mod window;

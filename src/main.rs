@@ -1,3 +1,5 @@
 //! The `outflow` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    outflow::cli::run()
+}

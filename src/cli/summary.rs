@@ -1,0 +1,240 @@
+//! The closing words: what was seen before what was found.
+//!
+//! "Nothing found" means little by itself. It is only said together with how much was looked at.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::render::WIDTH;
+use super::term::BOLD;
+use super::text::{bytes, count, plural, safe, wrap};
+use super::when::minute;
+use crate::alert::Severity;
+use crate::record::{SkipReason, SkipSample};
+use crate::scan::{ScanReport, Seen};
+
+/// Failed objects and unknown columns named unless all are asked for.
+const NAMED_MAX: usize = 5;
+const INDENT: usize = 11;
+
+/// The summary of a scan that took `took`. `all` names every failed object and unknown column.
+pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String {
+    let seen = &report.seen;
+    let mut out = format!("{BOLD}Seen{BOLD:#}\n");
+    line(&mut out, "objects", &objects(seen));
+    line(&mut out, "records", &records(seen, took));
+    line(&mut out, "hours", &hours(seen));
+    line(&mut out, "ENIs", &enis(seen));
+    let traffic =
+        format!("{} sent, {} received by instances", bytes(seen.egress_bytes), bytes(seen.ingress_bytes));
+    line(&mut out, "traffic", &traffic);
+    if seen.rolled_up_eni_hours > 0 {
+        let limit = format!(
+            "{} held more destinations than can be kept apart; they were counted by prefix",
+            plural(seen.rolled_up_eni_hours, "ENI-hour")
+        );
+        line(&mut out, "limits", &limit);
+    }
+    skipped(&mut out, seen);
+    named(&mut out, "failed", seen.failed.iter().map(|(name, error)| format!("{name}: {error}")), all);
+    named(&mut out, "unknown", seen.unknown_columns.iter().map(|name| format!("column {name}")), all);
+    let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
+    out
+}
+
+fn line(out: &mut String, name: &str, value: &str) {
+    let wrapped = wrap(&safe(value), WIDTH, INDENT);
+    let name = format!("  {name:<9}");
+    let _ = writeln!(out, "{name}{}", wrapped.trim_start());
+}
+
+fn objects(seen: &Seen) -> String {
+    let mut text = format!("{} read ({}", count(seen.objects), bytes(seen.object_bytes));
+    if seen.text_bytes > 0 {
+        let _ = write!(text, ", {} of text", bytes(seen.text_bytes));
+    }
+    let _ = write!(text, "), {} failed", count(seen.objects_failed));
+    if seen.stopped {
+        text.push_str("; stopped before the end");
+    }
+    text
+}
+
+fn records(seen: &Seen, took: Duration) -> String {
+    let seconds = took.as_secs_f64().max(1e-3);
+    let rate = (seen.records as f64 / seconds) as u64;
+    let mut text = format!("{} in {seconds:.1} s ({} per second)", count(seen.records), count(rate));
+    for (number, what) in [
+        (seen.no_data, "NODATA"),
+        (seen.skip_data, "SKIPDATA (lost by AWS)"),
+        (seen.late_records, "too late"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {} {what}", count(number));
+        }
+    }
+    text
+}
+
+fn hours(seen: &Seen) -> String {
+    let (Some(first), Some(last)) = (seen.first_second, seen.last_second) else {
+        return "none".to_owned();
+    };
+    let span = (last.div_euclid(3600) - first.div_euclid(3600) + 1).max(0) as u64;
+    let mut text = format!(
+        "{} of {} with records, {} to {} UTC",
+        count(seen.hours),
+        count(span),
+        minute(first),
+        minute(last)
+    );
+    if seen.missing_objects > 0 {
+        let _ = write!(text, "; {} missing", plural(seen.missing_objects, "five-minute object"));
+    }
+    text
+}
+
+fn enis(seen: &Seen) -> String {
+    let mut text = format!(
+        "{}: {} learning, {} young, {} mature",
+        count(seen.enis),
+        count(seen.enis_learning),
+        count(seen.enis_young),
+        count(seen.enis_mature)
+    );
+    if seen.relays > 0 {
+        let _ = write!(text, "; {} not baselined", plural(seen.relays, "relay"));
+    }
+    text
+}
+
+fn skipped(out: &mut String, seen: &Seen) {
+    let total: u64 = seen.skipped.iter().sum();
+    if total == 0 {
+        line(out, "skipped", "no lines");
+        return;
+    }
+    line(out, "skipped", &format!("{} of {}", plural(total, "line"), count(seen.lines)));
+    for reason in SkipReason::ALL {
+        let number = seen.skipped[reason as usize];
+        if number == 0 {
+            continue;
+        }
+        let sample = seen.skip_samples.iter().find(|(_, sample)| sample.reason == reason);
+        let place = sample.map(|(object, sample)| format!(", first: {}", located(object, sample)));
+        let text = format!("{} {}{}", count(number), reason.as_str(), place.unwrap_or_default());
+        let _ = writeln!(out, "{}", wrap(&safe(&text), WIDTH, INDENT));
+    }
+}
+
+fn located(object: &str, sample: &SkipSample) -> String {
+    let field = sample.field.map(|field| format!("`{field}`: ")).unwrap_or_default();
+    format!("{object} line {} (byte {}): {field}\"{}\"", sample.line, sample.byte, sample.text)
+}
+
+fn named(out: &mut String, name: &str, items: impl ExactSizeIterator<Item = String>, all: bool) {
+    let number = items.len();
+    let shown = if all { number } else { number.min(NAMED_MAX) };
+    for (at, item) in items.take(shown).enumerate() {
+        line(out, if at == 0 { name } else { "" }, &item);
+    }
+    if shown < number {
+        line(out, "", &format!("and {} more; -v names all", number - shown));
+    }
+}
+
+fn found(report: &ScanReport) -> String {
+    let seen = &report.seen;
+    let emitted: Vec<_> = report.alerts.iter().filter(|alert| alert.emitted).collect();
+    let kept_back = report.alerts.len() - emitted.len();
+    let back = if kept_back > 0 {
+        format!("; {} kept back (--all shows them)", plural(kept_back as u64, "weaker incident"))
+    } else {
+        String::new()
+    };
+    if emitted.is_empty() {
+        let looked = plural(seen.scored_windows, "window");
+        let of = plural(seen.eni_hours, "ENI-hour");
+        return format!("nothing to report, after scoring {looked} of {of}{back}");
+    }
+    let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+    let by: Vec<_> = all
+        .iter()
+        .map(|severity| {
+            (emitted.iter().filter(|alert| alert.severity == *severity).count(), severity.as_str())
+        })
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    format!("{}: {}{back}", plural(emitted.len() as u64, "incident"), by.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::render::tests::alert;
+    use super::*;
+    use crate::record::ObjectError;
+
+    fn report() -> ScanReport {
+        let mut seen = Seen {
+            objects: 288,
+            objects_failed: 7,
+            object_bytes: 5 << 20,
+            text_bytes: 50 << 20,
+            lines: 1000,
+            records: 990,
+            skip_data: 2,
+            first_second: Some(1_772_323_260),
+            last_second: Some(1_772_409_000),
+            hours: 23,
+            enis: 10,
+            enis_learning: 3,
+            enis_mature: 7,
+            missing_objects: 1,
+            scored_windows: 40,
+            eni_hours: 230,
+            ..Seen::default()
+        };
+        seen.skipped[SkipReason::BadNumber as usize] = 8;
+        let sample = SkipSample {
+            reason: SkipReason::BadNumber,
+            line: 4182,
+            byte: 611_004,
+            field: Some("bytes"),
+            text: "1e9\x1b".into(),
+        };
+        seen.skip_samples.push(("a.log.gz".into(), sample));
+        seen.failed = (0..7).map(|n| (format!("{n}.gz"), ObjectError::Io("gone".into()))).collect();
+        ScanReport { seen, alerts: Vec::new() }
+    }
+
+    fn plain(report: &ScanReport, all: bool) -> String {
+        anstream::adapter::strip_str(&summary(report, Duration::from_secs(2), all)).to_string()
+    }
+
+    #[test]
+    fn seen_comes_before_found_and_lines_are_located() {
+        let text = plain(&report(), false);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn verbose_names_every_failed_object() {
+        assert!(!plain(&report(), false).contains("6.gz"));
+        assert!(plain(&report(), true).contains("6.gz: cannot read: gone"));
+    }
+
+    #[test]
+    fn incidents_are_counted_by_severity() {
+        let mut report = report();
+        report.alerts = vec![
+            alert("a", Severity::High, true),
+            alert("b", Severity::Medium, true),
+            alert("c", Severity::High, true),
+            alert("d", Severity::Low, false),
+        ];
+        let text = found(&report);
+        assert_eq!(text, "3 incidents: 2 HIGH, 1 MEDIUM; 1 weaker incident kept back (--all shows them)");
+    }
+}

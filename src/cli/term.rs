@@ -1,0 +1,167 @@
+//! Where words go: messages to stderr, data to stdout or a file; both with colour only when asked.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+use super::args::{Color, Common};
+use crate::alert::Severity;
+use crate::error::Error;
+
+/// Bold.
+pub(super) const BOLD: Style = Style::new().bold();
+/// Less important.
+pub(super) const DIM: Style = Style::new().dimmed();
+/// Errors.
+pub(super) const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+
+/// The colour that goes with a severity's word, never instead of it.
+pub(super) fn severity_style(severity: Severity) -> Style {
+    let color = match severity {
+        Severity::Low => AnsiColor::Blue,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::High => AnsiColor::Red,
+        Severity::Critical => AnsiColor::Magenta,
+    };
+    Style::new().bold().fg_color(Some(color.into()))
+}
+
+/// How to speak.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Term {
+    color: ColorChoice,
+    /// Only results and errors.
+    pub(super) quiet: bool,
+    /// Everything.
+    pub(super) verbose: bool,
+    /// Progress is wanted.
+    pub(super) progress: bool,
+}
+
+impl Term {
+    pub(super) fn new(common: &Common) -> Self {
+        let color = match common.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self {
+            color,
+            quiet: common.quiet,
+            verbose: common.verbose,
+            progress: !common.no_progress && !common.quiet,
+        }
+    }
+
+    /// A message for people, unless they asked for quiet. A closed stderr is no reason to stop.
+    pub(super) fn say(self, text: &str) {
+        if !self.quiet {
+            self.must_say(text);
+        }
+    }
+
+    /// A message that is told even when quiet.
+    pub(super) fn must_say(self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
+        let _ = writeln!(stderr, "{text}");
+    }
+
+    /// Data to the standard output.
+    pub(super) fn print(self, text: &str) -> Result<(), Error> {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.color);
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|source| write_error("stdout", source))
+    }
+
+    /// Whether stderr is a terminal, for progress bars.
+    pub(super) fn stderr_is_terminal() -> bool {
+        io::stderr().is_terminal()
+    }
+}
+
+/// A file that appears under its name only when complete, or the standard output.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// The standard output.
+    Stdout,
+    /// A file.
+    File {
+        /// Its name in the end.
+        path: PathBuf,
+        /// Its name until then.
+        partial: PathBuf,
+        /// The open file.
+        file: File,
+    },
+}
+
+impl Output {
+    /// Opens the output before the work starts, so that hours of reading are never lost to a name
+    /// that is taken or a folder that cannot be written.
+    pub(super) fn open(path: Option<&Path>, force: bool) -> Result<Self, Error> {
+        let Some(path) = path else { return Ok(Self::Stdout) };
+        if path.exists() && !force {
+            return Err(Error::Exists(path.to_owned()));
+        }
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let partial = path.with_file_name(name);
+        let file =
+            File::create(&partial).map_err(|source| write_error(&path.display().to_string(), source))?;
+        Ok(Self::File { path: path.to_owned(), partial, file })
+    }
+
+    /// Writes everything and puts the file in its place.
+    pub(super) fn finish(mut self, text: &str, term: Term) -> Result<(), Error> {
+        match &mut self {
+            Self::Stdout => term.print(text),
+            Self::File { path, partial, file } => {
+                let plain = anstream::adapter::strip_str(text).to_string();
+                file.write_all(plain.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .and_then(|()| std::fs::rename(&*partial, &*path))
+                    .map_err(|source| write_error(&path.display().to_string(), source))
+            }
+        }
+    }
+}
+
+impl Drop for Output {
+    /// Takes away what was left unfinished.
+    fn drop(&mut self) {
+        if let Self::File { partial, .. } = self {
+            let _ = std::fs::remove_file(partial);
+        }
+    }
+}
+
+/// An error of writing to `path`.
+pub(super) fn write_error(path: &str, source: io::Error) -> Error {
+    Error::Write { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Term = Term { color: ColorChoice::Never, quiet: false, verbose: false, progress: false };
+
+    #[test]
+    fn a_file_appears_only_when_finished_and_is_never_overwritten_unasked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.csv");
+        let output = Output::open(Some(&path), false).unwrap();
+        assert!(!path.exists());
+        output.finish("a\x1b[1mb\x1b[0m\n", PLAIN).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "ab\n");
+        assert!(matches!(Output::open(Some(&path), false), Err(Error::Exists(_))));
+        drop(Output::open(Some(&path), true).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "ab\n", "an abandoned output changes nothing");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

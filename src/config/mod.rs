@@ -1,0 +1,199 @@
+//! The configuration: one TOML file, every key optional, every mistake named with its line.
+//!
+//! What is here is what the engine uses. A key that does nothing would be a lie.
+
+mod problem;
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub(crate) use problem::nearest;
+pub use problem::{Problem, Problems};
+pub use read::field_names;
+
+use crate::error::Error;
+use crate::net::{Addr, Prefix};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `[input]`: how objects are read.
+    pub input: Input,
+    /// `[network]`: what belongs to us.
+    pub network: Network,
+    /// `[groups]`: ENI id to the name of the peer group whose behaviour stands in for the ENI's
+    /// own while that is still being learned. Wins over groups named in the records.
+    pub groups: BTreeMap<String, String>,
+    /// `[detect]`: how much to tell.
+    pub detect: Detect,
+}
+
+/// `[input]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// `format_fields`: names of the columns of bodies that carry no header, in order, separated
+    /// by one space. Default: none, such bodies are skipped and counted.
+    pub format_fields: Option<String>,
+    /// `lateness_minutes`: how long after an hour's end its records are still waited for, in
+    /// event minutes. In [0, 1440]. Default 30: AWS delivers within about ten minutes, best
+    /// effort.
+    pub lateness_minutes: u32,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { format_fields: None, lateness_minutes: 30 }
+    }
+}
+
+/// `[network]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Network {
+    /// `internal`: prefixes that are ours or peered, besides the private ones (RFC 1918,
+    /// 100.64/10, ULA, link-local, multicast). Traffic to them never counts as leaving.
+    pub internal: Vec<Prefix>,
+    /// `resolvers`: DNS servers outside that may be asked.
+    pub resolvers: Vec<Addr>,
+    /// `[[network.prefix]]`: named prefixes outside; their addresses count as one destination.
+    pub prefixes: Vec<NamedPrefix>,
+}
+
+/// One `[[network.prefix]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPrefix {
+    /// `name`: as shown in alerts, e.g. `backup-partner`.
+    pub name: String,
+    /// `prefix`: e.g. `203.0.113.0/24`.
+    pub prefix: Prefix,
+}
+
+/// `[detect]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detect {
+    /// `budget_per_day_per_1000_enis`: alerts an operator wants to read, per day and 1,000 ENIs.
+    /// Sets the emission threshold from the past. In (0, 1000000]. Default 5.
+    pub budget_per_day_per_1000_enis: f64,
+    /// `volume_floor_bytes`: IP bytes to one destination in an hour below which volume says
+    /// nothing. Default 10485760 (10 MiB).
+    pub volume_floor_bytes: u64,
+    /// `volume_ceiling_bytes`: IP bytes to one destination in an hour above which an incident is
+    /// always told, learned or not. Default: none.
+    pub volume_ceiling_bytes: Option<u64>,
+}
+
+impl Default for Detect {
+    fn default() -> Self {
+        Self { budget_per_day_per_1000_enis: 5.0, volume_floor_bytes: 10 << 20, volume_ceiling_bytes: None }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds mistakes: all of them, with their lines.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.display().to_string(), source })?;
+        Ok(Self::parse(&text, &path.display().to_string())?)
+    }
+
+    /// Reads the text of a file called `file`.
+    ///
+    /// # Errors
+    /// All mistakes, with their lines.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Problems> {
+        read::read(text, file)
+    }
+
+    /// Hash of everything a score depends on, 16 hex digits. Equal configurations have equal
+    /// hashes however their files are written.
+    pub fn hash(&self) -> String {
+        let text = |items: &mut dyn Iterator<Item = String>| {
+            let mut items: Vec<_> = items.collect();
+            items.sort_unstable();
+            items.dedup();
+            items
+        };
+        let network = &self.network;
+        let canonical = serde_json::json!({
+            "lateness_minutes": self.input.lateness_minutes,
+            "internal": text(&mut network.internal.iter().map(ToString::to_string)),
+            "resolvers": text(&mut network.resolvers.iter().map(ToString::to_string)),
+            "prefixes": text(&mut network.prefixes.iter().map(|p| format!("{} {}", p.prefix, p.name))),
+            "groups": self.groups,
+            "budget_per_day_per_1000_enis": self.detect.budget_per_day_per_1000_enis,
+            "volume_floor_bytes": self.detect.volume_floor_bytes,
+            "volume_ceiling_bytes": self.detect.volume_ceiling_bytes,
+        });
+        // serde_json's maps are sorted by key, so the text is canonical.
+        blake3::hash(canonical.to_string().as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"
+groups = { eni-0a = "web", eni-0b = "db" }
+[input]
+format_fields = "version account-id interface-id"
+lateness_minutes = 45
+[network]
+internal = ["203.0.113.0/24", "2001:db8::/32"]
+resolvers = ["198.51.100.53"]
+[[network.prefix]]
+name = "partner"
+prefix = "192.0.2.0/25"
+[detect]
+budget_per_day_per_1000_enis = 2
+volume_floor_bytes = 1048576
+volume_ceiling_bytes = 10_737_418_240
+"#;
+
+    #[test]
+    fn every_key_arrives() {
+        let config = Config::parse(FULL, "f").unwrap();
+        assert_eq!(config.input.format_fields.as_deref(), Some("version account-id interface-id"));
+        assert_eq!(config.input.lateness_minutes, 45);
+        assert_eq!(config.network.internal.len(), 2);
+        assert_eq!(config.network.resolvers[0].to_string(), "198.51.100.53");
+        assert_eq!(config.network.prefixes[0].name, "partner");
+        assert_eq!(config.network.prefixes[0].prefix.to_string(), "192.0.2.0/25");
+        assert_eq!(config.groups["eni-0b"], "db");
+        assert!((config.detect.budget_per_day_per_1000_enis - 2.0).abs() < 1e-12);
+        assert_eq!(config.detect.volume_floor_bytes, 1 << 20);
+        assert_eq!(config.detect.volume_ceiling_bytes, Some(10 << 30));
+    }
+
+    #[test]
+    fn the_empty_file_is_the_default() {
+        assert_eq!(Config::parse("", "f").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_hash_follows_meaning_not_spelling() {
+        let a = Config::parse("[network]\ninternal = ['203.0.113.7/24', '192.0.2.0/24']", "a").unwrap();
+        let b =
+            Config::parse("network.internal = [\"192.0.2.0/24\",\"203.0.113.0/24\"] # same", "b").unwrap();
+        assert_eq!(a.hash(), b.hash());
+        assert_eq!(a.hash().len(), 16);
+        let changed = [
+            "network.internal = ['192.0.2.0/24']",
+            "detect.volume_floor_bytes = 1",
+            "detect.volume_ceiling_bytes = 99999999",
+            "detect.budget_per_day_per_1000_enis = 4",
+            "groups.eni-1 = 'x'",
+            "input.lateness_minutes = 31",
+            "network.resolvers = ['192.0.2.1']",
+        ];
+        let mut hashes: Vec<_> =
+            changed.iter().map(|text| Config::parse(text, "c").unwrap().hash()).collect();
+        hashes.push(Config::default().hash());
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), changed.len() + 1);
+    }
+}

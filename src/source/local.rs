@@ -1,0 +1,214 @@
+//! Lists local inputs: files, folders, globs, `-`.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{ObjectKey, ObjectRef, Source};
+use crate::error::Error;
+
+/// What the inputs named.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The objects, each once, sorted by the time in their name and then by name.
+    pub objects: Vec<ObjectRef>,
+    /// Inputs given more than once and read once.
+    pub repeated: u64,
+    /// Entries inside folders that could not be listed, each with the system's word. What is
+    /// lost here is lost evidence, so the run counts as partial.
+    pub unreadable: Vec<String>,
+}
+
+/// Lists what `inputs` name. In folders, hidden entries are left out and only regular files
+/// (also behind links) count; a file named directly may be anything that can be read.
+///
+/// # Errors
+/// When an input does not exist, a glob matches nothing or is malformed, or nothing is named.
+pub fn list(inputs: &[String]) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    let mut met = HashSet::new();
+    for input in inputs {
+        let before = listing.objects.len() as u64 + listing.repeated;
+        list_one(input, &mut listing, &mut met)?;
+        if listing.objects.len() as u64 + listing.repeated == before && listing.unreadable.is_empty() {
+            return Err(Error::usage(
+                format!("no file found in {input}"),
+                "hidden files are left out; name a file directly to read it anyway",
+            ));
+        }
+    }
+    listing.objects.sort_by(|a, b| {
+        let time = |o: &ObjectRef| o.key.as_ref().map(|key| key.time_second);
+        time(a).cmp(&time(b)).then_with(|| a.name.cmp(&b.name))
+    });
+    Ok(listing)
+}
+
+fn list_one(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> Result<(), Error> {
+    if input == "-" {
+        if met.insert(PathBuf::from("-")) {
+            let name = "-".to_owned();
+            listing.objects.push(ObjectRef { name, path: Source::Stdin, bytes: 0, key: None });
+        } else {
+            listing.repeated += 1;
+        }
+        return Ok(());
+    }
+    if input.contains("://") {
+        return Err(Error::usage(
+            format!("cannot read {input}: this version reads local inputs only"),
+            "copy the objects first, e.g. `aws s3 sync`, and name the folder",
+        ));
+    }
+    let path = Path::new(input);
+    match path.metadata() {
+        Ok(meta) if meta.is_dir() => {
+            walk(path, None, listing, met);
+            Ok(())
+        }
+        Ok(meta) => {
+            add(path, meta.len(), listing, met);
+            Ok(())
+        }
+        Err(_) if is_glob(input) => list_glob(input, listing, met),
+        Err(source) => Err(Error::Read { path: input.to_owned(), source }),
+    }
+}
+
+fn list_glob(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> Result<(), Error> {
+    let input = input.strip_prefix("./").unwrap_or(input);
+    let glob = globset::GlobBuilder::new(input)
+        .literal_separator(true)
+        .build()
+        .map_err(|e| Error::usage(format!("malformed glob: {e}"), "quote [, ], { and } with a backslash"))?
+        .compile_matcher();
+    let root = glob_root(input);
+    if !root.exists() {
+        let source = io::Error::from(io::ErrorKind::NotFound);
+        return Err(Error::Read { path: input.to_owned(), source });
+    }
+    walk(&root, Some(&glob), listing, met);
+    Ok(())
+}
+
+/// The deepest folder of a glob that holds no pattern.
+fn glob_root(input: &str) -> PathBuf {
+    let fixed: PathBuf = Path::new(input)
+        .components()
+        .take_while(|part| !is_glob(&part.as_os_str().to_string_lossy()))
+        .collect();
+    if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+fn walk(root: &Path, glob: Option<&globset::GlobMatcher>, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
+    let hidden =
+        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+    let entries = walkdir::WalkDir::new(root).follow_links(true).sort_by_file_name();
+    for entry in entries.into_iter().filter_entry(|entry| !hidden(entry)) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                listing.unreadable.push(error.to_string());
+                continue;
+            }
+        };
+        // `a*.log` is walked from `.`, whose entries are spelled `./a1.log`.
+        let path = entry.path().strip_prefix(".").unwrap_or(entry.path());
+        if !entry.file_type().is_file() || glob.is_some_and(|glob| !glob.is_match(path)) {
+            continue;
+        }
+        match entry.metadata() {
+            Ok(meta) => add(path, meta.len(), listing, met),
+            Err(error) => listing.unreadable.push(error.to_string()),
+        }
+    }
+}
+
+fn add(path: &Path, bytes: u64, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if !met.insert(place) {
+        listing.repeated += 1;
+        return;
+    }
+    let name = path.to_string_lossy().into_owned();
+    let key = ObjectKey::parse(&name);
+    listing.objects.push(ObjectRef { name, path: Source::File(path.to_owned()), bytes, key });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(names: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "12345").unwrap();
+        }
+        dir
+    }
+
+    fn names(dir: &tempfile::TempDir, inputs: &[&str]) -> Result<Vec<String>, Error> {
+        let root = dir.path().to_string_lossy().into_owned();
+        let inputs: Vec<_> = inputs.iter().map(|i| format!("{root}/{i}")).collect();
+        let listing = list(&inputs)?;
+        let cut = |o: &ObjectRef| o.name.trim_start_matches(&root).trim_start_matches('/').to_owned();
+        Ok(listing.objects.iter().map(cut).collect())
+    }
+
+    #[test]
+    fn folders_are_walked_sorted_and_without_hidden_entries() {
+        let dir = tree(&["b/2.log", "b/1.log", "a.log", ".hidden", ".git/x.log"]);
+        assert_eq!(names(&dir, &[""]).unwrap(), ["a.log", "b/1.log", "b/2.log"]);
+        assert_eq!(names(&dir, &[".hidden"]).unwrap(), [".hidden"]);
+    }
+
+    #[test]
+    fn an_object_named_twice_is_read_once() {
+        let dir = tree(&["a.log", "b/1.log"]);
+        let root = dir.path().to_string_lossy().into_owned();
+        let listing = list(&[root.clone(), format!("{root}/a.log"), "-".into(), "-".into()]).unwrap();
+        assert_eq!((listing.objects.len(), listing.repeated), (3, 2));
+        assert_eq!(listing.objects.iter().map(|o| o.bytes).sum::<u64>(), 10);
+    }
+
+    #[test]
+    fn globs_match_within_and_across_folders() {
+        let dir = tree(&["a.log", "a.txt", "b/1.log", "b/c/2.log"]);
+        assert_eq!(names(&dir, &["*.log"]).unwrap(), ["a.log"]);
+        assert_eq!(names(&dir, &["**/*.log"]).unwrap(), ["a.log", "b/1.log", "b/c/2.log"]);
+        assert_eq!(names(&dir, &["b/?.log"]).unwrap(), ["b/1.log"]);
+    }
+
+    #[test]
+    fn objects_sort_by_the_time_in_their_name() {
+        let late = "z/111111111111_vpcflowlogs_eu-west-1_fl-0a_20260101T0000Z_aa.log.gz";
+        let later = "a/111111111111_vpcflowlogs_eu-west-1_fl-0a_20260101T0005Z_aa.log.gz";
+        let dir = tree(&[late, later, "plain.log"]);
+        assert_eq!(names(&dir, &[""]).unwrap(), ["plain.log", late, later]);
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused() {
+        let dir = tree(&["a.log"]);
+        assert!(matches!(names(&dir, &["missing.log"]), Err(Error::Read { .. })));
+        assert!(matches!(names(&dir, &["*.gz"]), Err(Error::Usage { .. })));
+        assert!(matches!(names(&dir, &["none/*.gz"]), Err(Error::Read { .. })));
+        let remote = list(&["s3://bucket/prefix".into()]).unwrap_err().to_string();
+        assert!(remote.contains("local inputs only"), "{remote}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_broken_link_is_reported_and_the_rest_is_read() {
+        let dir = tree(&["a.log"]);
+        std::os::unix::fs::symlink("nowhere", dir.path().join("broken")).unwrap();
+        let listing = list(&[dir.path().to_string_lossy().into_owned()]).unwrap();
+        assert_eq!((listing.objects.len(), listing.unreadable.len()), (1, 1));
+    }
+}

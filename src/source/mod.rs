@@ -1,0 +1,36 @@
+//! Where objects come from: files, folders, globs and the standard input.
+//!
+//! Listing is separate from reading, so that a dry run costs nothing and a missing input is known
+//! before any work starts.
+
+mod key;
+mod local;
+mod prune;
+
+use std::path::PathBuf;
+
+pub use key::{OBJECT_SECONDS, ObjectKey};
+pub use local::{Listing, list};
+pub use prune::{Pruned, newest_end_second, prune};
+
+/// How to get at an object's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file of this machine.
+    File(PathBuf),
+    /// The standard input, read once.
+    Stdin,
+}
+
+/// One object to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// As shown to people: the path as it was given or found, `-` for the standard input.
+    pub name: String,
+    /// How to get at its bytes.
+    pub path: Source,
+    /// Size before inflating, bytes; 0 when it is not known beforehand.
+    pub bytes: u64,
+    /// What its name says, when it is named the AWS way.
+    pub key: Option<ObjectKey>,
+}
