@@ -11,6 +11,7 @@ pub mod gunzip;
 pub mod lake;
 pub mod limits;
 pub mod net;
+pub mod pipeline;
 pub mod record;
 pub mod scan;
 pub mod simulate;

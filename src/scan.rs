@@ -1,11 +1,23 @@
 //! The batch driver: objects in, what was seen and what was found out.
 
-use std::path::PathBuf;
+mod batch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
+use crate::baseline::destination::NamedPrefixes;
+use crate::baseline::eni::Tier;
 use crate::config::Config;
+use crate::detect::Settings;
 use crate::error::Error;
-use crate::record::{ObjectError, SkipReason, SkipSample};
+use crate::lake::{DayWriter, LakeWriter};
+use crate::net::InternalNetworks;
+use crate::pipeline::{Output, Pipeline, Tally};
+use crate::record::{ColumnPlan, ObjectError, SkipReason, SkipSample};
+use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
+use batch::BatchReader;
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 
 /// What to scan and where to put it.
@@ -99,21 +111,196 @@ pub struct ScanReport {
     pub alerts: Vec<Alert>,
 }
 
+/// Compressed bytes of objects read between two looks at which hours can close.
+const BATCH_BYTES: u64 = 128 << 20;
+/// Objects of the same.
+const BATCH_OBJECTS: usize = 1024;
+
 /// Reads the objects and scores what they hold.
 ///
 /// # Errors
 /// When the lake cannot be written. Objects that cannot be read are in [`Seen::failed`].
 pub fn scan(
     objects: Vec<ObjectRef>,
-    _config: &Config,
-    _options: &ScanOptions,
+    config: &Config,
+    options: &ScanOptions,
     progress: &dyn Progress,
 ) -> Result<ScanReport, Error> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+    let pool = pool.map_err(|e| Error::usage(format!("cannot start {} threads: {e}", options.threads), "ask for fewer --threads"))?;
+    pool.install(|| scan_here(objects, config, options, progress))
+}
+
+fn scan_here(
+    mut objects: Vec<ObjectRef>,
+    config: &Config,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+) -> Result<ScanReport, Error> {
+    let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
+    let reader = BatchReader {
+        format: plan(config)?,
+        lateness_seconds,
+        from_second: options.from.unwrap_or(i64::MIN),
+        to_second: options.to.unwrap_or(i64::MAX),
+        progress,
+    };
+    // Objects without a time first: nothing closes before they are in.
+    objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
+    let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
+    let mut writer = Writer::new(options.lake.as_deref())?;
+    let mut open = OpenHours::default();
     let mut seen = Seen::default();
-    for object in objects {
-        seen.objects += 1;
-        seen.object_bytes += object.bytes;
-        progress.object_done(object.bytes);
+    let mut delivered = Delivered::default();
+    for batch in batches(&objects) {
+        if progress.stop() {
+            seen.stopped = true;
+            break;
+        }
+        let read = reader.read(batch);
+        for (object, outcome) in batch.iter().zip(read.outcomes) {
+            delivered.note(object);
+            outcome.note(object, &mut open.ledger, &mut seen);
+        }
+        open.shard.merge(read.shard);
+        if let Some(newest) = batch.last().and_then(time) {
+            let last = closes_up_to(newest, lateness_seconds);
+            pipeline.close_up_to(&mut open, last, &mut writer)?;
+        }
     }
-    Ok(ScanReport { seen, alerts: Vec::new() })
+    let seconds = open.shard.seconds;
+    pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
+    let tally = pipeline.finish(&mut writer)?;
+    seen.take_tally(&tally, seconds, &delivered);
+    Ok(ScanReport { seen, alerts: writer.alerts })
+}
+
+fn time(object: &ObjectRef) -> Option<i64> {
+    object.key.as_ref().map(|key| key.time_second)
+}
+
+fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
+    let text = config.input.format_fields.as_deref();
+    let plan = text.map(ColumnPlan::from_config).transpose();
+    plan.map_err(|e| Error::usage(format!("format fields: {e}"), "give the names of the flow log's format, in order"))
+}
+
+/// What scoring takes from the configuration.
+fn settings(config: &Config) -> Settings {
+    let mut resolvers = config.network.resolvers.clone();
+    resolvers.sort_unstable();
+    let named = config.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into())).collect();
+    Settings {
+        internal: InternalNetworks::new(&config.network.internal),
+        named: NamedPrefixes::new(named),
+        resolvers,
+        groups: config.groups.iter().map(|(eni, group)| (eni.as_str().into(), group.as_str().into())).collect(),
+        budget_per_day_per_1000_enis: config.detect.budget_per_day_per_1000_enis,
+        volume_floor_bytes: config.detect.volume_floor_bytes,
+        volume_ceiling_bytes: config.detect.volume_ceiling_bytes,
+    }
+}
+
+/// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
+/// a record is late is a property of the record and its object alone.
+fn batches(objects: &[ObjectRef]) -> impl Iterator<Item = &[ObjectRef]> {
+    let mut rest = objects;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let len = rest
+            .iter()
+            .take(BATCH_OBJECTS)
+            .take_while(|object| {
+                let fits = bytes < BATCH_BYTES;
+                bytes += object.bytes;
+                fits
+            })
+            .count();
+        let (batch, more) = rest.split_at(len);
+        rest = more;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// Which five minutes were delivered, by account and region, to count what is missing.
+#[derive(Debug, Default)]
+struct Delivered(BTreeMap<(String, String), BTreeSet<i64>>);
+
+impl Delivered {
+    fn note(&mut self, object: &ObjectRef) {
+        if let Some(key) = &object.key {
+            let place = (key.account.to_string(), key.region.to_string());
+            self.0.entry(place).or_default().insert(key.time_second.div_euclid(300));
+        }
+    }
+
+    /// Five-minute slots without an object between the first and the last of each place.
+    fn missing(&self) -> u64 {
+        let span = |slots: &BTreeSet<i64>| slots.last().zip(slots.first()).map_or(0, |(b, a)| (b - a + 1) as u64);
+        self.0.values().map(|slots| span(slots) - slots.len() as u64).sum()
+    }
+}
+
+impl Seen {
+    fn take_tally(&mut self, tally: &Tally, seconds: Option<(i64, i64)>, delivered: &Delivered) {
+        let of = |tier| tally.tiers.values().filter(|t| **t == tier).count() as u64;
+        self.first_second = seconds.map(|(first, _)| first);
+        self.last_second = seconds.map(|(_, last)| last);
+        self.hours = tally.hours;
+        self.eni_hours = tally.eni_hours;
+        self.enis = (tally.tiers.len() + tally.relays.len()) as u64;
+        self.enis_learning = of(Tier::Learning);
+        self.enis_young = of(Tier::Young);
+        self.enis_mature = of(Tier::Mature);
+        self.relays = tally.relays.len() as u64;
+        self.missing_objects = delivered.missing();
+        self.rolled_up_eni_hours = tally.rolled_up_eni_hours;
+        self.scored_windows = tally.scored_units;
+        self.late_records = tally.late_records;
+        self.egress_bytes = tally.egress_bytes;
+        self.ingress_bytes = tally.ingress_bytes;
+        self.failed.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+}
+
+/// Collects alerts, and writes the lake when there is one.
+struct Writer {
+    alerts: Vec<Alert>,
+    lake: Option<LakeWriter>,
+    day: Option<DayWriter>,
+}
+
+impl Writer {
+    fn new(root: Option<&Path>) -> Result<Self, Error> {
+        let lake = root.map(LakeWriter::create).transpose()?;
+        Ok(Self { alerts: Vec::new(), lake, day: None })
+    }
+}
+
+impl Output for Writer {
+    type Error = Error;
+
+    fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
+        if let Some(lake) = &self.lake {
+            lake.write_snapshot(day, rows)?;
+            self.day = Some(lake.day(day));
+        }
+        Ok(())
+    }
+
+    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
+        if let Some(day) = &mut self.day {
+            day.write(&hour.enis)?;
+        }
+        Ok(())
+    }
+
+    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Error> {
+        if let (Some(lake), Some(writer)) = (&self.lake, self.day.take()) {
+            let scanned = writer.finish()?;
+            lake.write_alerts(day, &scanned, alerts)?;
+        }
+        self.alerts.extend_from_slice(alerts);
+        Ok(())
+    }
 }

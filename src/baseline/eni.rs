@@ -202,6 +202,11 @@ impl EniHistory {
         now.0.saturating_sub(self.first_hour)
     }
 
+    /// Hours with coverage in the look-back.
+    pub fn active_hours(&self) -> u32 {
+        self.days.iter().map(|d| d.seen.count_ones()).sum()
+    }
+
     /// Usual upper end of its hourly client egress, bytes.
     pub fn usual_max_bytes(&self) -> u64 {
         SeriesModel::learn(&self.days, Series::Client, Day(0)).usual_max_bytes()

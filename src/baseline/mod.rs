@@ -83,8 +83,9 @@ pub struct SnapshotRow {
 }
 
 impl History {
-    /// Derives what `day` is compared with.
-    pub fn snapshot(&self, day: Day) -> Snapshot {
+    /// Derives what `day` is compared with, and the rows that it is stored as.
+    pub fn snapshot(&self, day: Day) -> (Snapshot, Vec<SnapshotRow>) {
+        let rows = self.rows();
         let enis: BTreeMap<EniId, EniModel> =
             self.enis.par_iter().map(|(id, history)| (id.clone(), history.model(day))).collect();
         let fleets = self
@@ -102,7 +103,7 @@ impl History {
                 (place.clone(), FleetModel::learn(history, &members, active as u32))
             })
             .collect();
-        Snapshot { day, fleets, enis, hash: self.hash() }
+        (Snapshot { day, fleets, enis, hash: hash(&rows) }, rows)
     }
 
     /// Folds a day that has ended. Everything unseen for the look-back is forgotten.
@@ -149,7 +150,7 @@ impl History {
     }
 
     /// The rows that a snapshot is stored as, sorted.
-    pub fn rows(&self) -> Vec<SnapshotRow> {
+    fn rows(&self) -> Vec<SnapshotRow> {
         let fleets = self.fleets.iter().map(|((account, region), fleet)| SnapshotRow {
             scope: "fleet".into(),
             account: account.to_string(),
@@ -163,7 +164,7 @@ impl History {
             usual_max_bytes: 0,
             state: json(fleet),
         });
-        let enis = self.enis.iter().map(|(id, e)| SnapshotRow {
+        let enis = self.enis.par_iter().map(|(id, e)| SnapshotRow {
             scope: "eni".into(),
             account: id.account.to_string(),
             region: id.region.to_string(),
@@ -171,24 +172,27 @@ impl History {
             group: e.group.to_string(),
             first_seen_second: Hour(e.first_hour).start_second(),
             last_seen_second: Hour(e.last_hour).start_second(),
-            active_hours: e.days.iter().map(|d| d.seen.count_ones()).sum(),
+            active_hours: e.active_hours(),
             destinations: e.destinations.len() as u32,
             usual_max_bytes: e.usual_max_bytes(),
             state: json(e),
         });
-        fleets.chain(enis).collect()
+        let mut rows: Vec<SnapshotRow> = fleets.collect();
+        rows.par_extend(enis);
+        rows
     }
+}
 
-    fn hash(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for row in self.rows() {
-            for text in [&row.scope, &row.account, &row.region, &row.eni, &row.state] {
-                hasher.update(&(text.len() as u64).to_le_bytes());
-                hasher.update(text.as_bytes());
-            }
+/// Hash of a snapshot's rows, 32 hex digits.
+fn hash(rows: &[SnapshotRow]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for row in rows {
+        for text in [&row.scope, &row.account, &row.region, &row.eni, &row.state] {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
         }
-        hasher.finalize().to_hex()[..32].to_owned()
     }
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 /// Canonical JSON: maps are ordered and every number is an integer.

@@ -1,0 +1,280 @@
+//! The stages after reading, in order: hours close, are scored against the day's snapshot,
+//! incidents are decided, days fold into tomorrow's baseline. Synchronous and pure: what must
+//! be written goes to an `Output`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::alert::{self, Alert, Provenance};
+use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
+use crate::baseline::fleet::{FleetHistory, FleetModel};
+use crate::baseline::{History, Snapshot, SnapshotRow, Today};
+use crate::detect::{EniContext, HourOutcome, Incident, Incidents, Settings, Threshold, against, score_hour};
+use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
+
+/// Takes what the pipeline produces, in event order.
+pub trait Output {
+    /// Why something could not be written.
+    type Error;
+
+    /// A day begins; its snapshot is fixed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Self::Error>;
+
+    /// An hour of the day has closed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Self::Error>;
+
+    /// The day has ended with these incidents.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Self::Error>;
+}
+
+/// What went through the pipeline.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Closed hours.
+    pub hours: u64,
+    /// Closed ENI-hours.
+    pub eni_hours: u64,
+    /// ENI-hours whose addresses were rolled up at their limit.
+    pub rolled_up_eni_hours: u64,
+    /// Units scored: destinations, clients and spreads per ENI-hour.
+    pub scored_units: u64,
+    /// Late records.
+    pub late_records: u64,
+    /// IP bytes sent by instances; relays carry the same bytes again.
+    pub egress_bytes: u64,
+    /// IP bytes received by instances.
+    pub ingress_bytes: u64,
+    /// Latest tier by instance ENI.
+    pub tiers: BTreeMap<EniId, Tier>,
+    /// ENIs that relay.
+    pub relays: BTreeSet<EniId>,
+}
+
+/// The state between hours.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: Settings,
+    config_hash: Arc<str>,
+    lateness_seconds: i64,
+    history: History,
+    incidents: Incidents,
+    living: Option<Living>,
+    tally: Tally,
+}
+
+/// The day that is being lived.
+#[derive(Debug)]
+struct Living {
+    snapshot: Snapshot,
+    today: Today,
+    thresholds: BTreeMap<Place, Threshold>,
+    /// Objects by hour, for the alerts of the day.
+    objects: BTreeMap<(Hour, Place), crate::window::HourObjects>,
+    blank_eni: EniModel,
+    blank_fleet: FleetModel,
+}
+
+/// Account and region.
+type Place = (Arc<str>, Arc<str>);
+
+fn place(id: &EniId) -> Place {
+    (Arc::clone(&id.account), Arc::clone(&id.region))
+}
+
+impl Pipeline {
+    /// A pipeline without history. `config_hash` is printed on alerts; `lateness_seconds` is how
+    /// long after its end an hour closes, which is when `watch` would send.
+    pub fn new(settings: Settings, config_hash: &str, lateness_seconds: i64) -> Self {
+        Self {
+            settings,
+            config_hash: config_hash.into(),
+            lateness_seconds,
+            history: History::default(),
+            incidents: Incidents::default(),
+            living: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Closes and scores all open hours up to `last`, ascending.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn close_up_to<O: Output>(
+        &mut self,
+        open: &mut OpenHours,
+        last: Hour,
+        output: &mut O,
+    ) -> Result<(), O::Error> {
+        for hour in open.due(last) {
+            self.enter_day(hour.day(), output)?;
+            let closed = open.close(hour, |id| self.history.known(id));
+            self.score(&closed);
+            output.hour_closed(&closed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the day that is being lived, if any, and gives what went through.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn finish<O: Output>(&mut self, output: &mut O) -> Result<Tally, O::Error> {
+        self.leave_day(output)?;
+        Ok(std::mem::take(&mut self.tally))
+    }
+
+    fn enter_day<O: Output>(&mut self, day: Day, output: &mut O) -> Result<(), O::Error> {
+        if self.living.as_ref().is_some_and(|living| living.snapshot.day == day) {
+            return Ok(());
+        }
+        self.leave_day(output)?;
+        self.history.advance(day);
+        let (snapshot, rows) = self.history.snapshot(day);
+        let budget = self.settings.budget_per_day_per_1000_enis;
+        // One threshold for all places: the budget is the operator's, not the account's.
+        let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
+        let threshold = self.incidents.threshold(enis, budget);
+        let thresholds = snapshot.fleets.keys().map(|place| (place.clone(), threshold)).collect();
+        output.day_begins(day, &rows)?;
+        self.living = Some(Living {
+            snapshot,
+            today: Today::default(),
+            thresholds,
+            objects: BTreeMap::new(),
+            blank_eni: EniHistory::new(day.first_hour()).model(day),
+            blank_fleet: FleetModel::learn(&FleetHistory::default(), &[], 0),
+        });
+        Ok(())
+    }
+
+    fn leave_day<O: Output>(&mut self, output: &mut O) -> Result<(), O::Error> {
+        let Some(living) = self.living.take() else { return Ok(()) };
+        let day = living.snapshot.day;
+        let incidents = self.incidents.end_day(day);
+        let alerts: Vec<Alert> = incidents.par_iter().map(|i| self.write_up(i, &living)).collect();
+        output.day_ends(day, &alerts)?;
+        self.history.fold(day, living.today);
+        Ok(())
+    }
+
+    /// Scores one closed hour: ENIs in parallel, incidents after them in order.
+    fn score(&mut self, closed: &ClosedHour) {
+        let Some(mut living) = self.living.take() else { return };
+        for (at, objects) in &closed.objects {
+            living.objects.insert((closed.hour, at.clone()), objects.clone());
+        }
+        let work: Vec<(&EniHour, EniToday)> = closed
+            .enis
+            .iter()
+            .filter(|eni| eni.class == EniClass::Instance)
+            .map(|eni| {
+                let lived = living.today.enis.remove(&eni.id);
+                (eni, lived.unwrap_or_else(|| self.new_today(&eni.id, closed.hour)))
+            })
+            .collect();
+        let scored: Vec<(&EniHour, EniToday, HourOutcome)> = work
+            .into_par_iter()
+            .map(|(eni, mut lived)| {
+                let context = self.context(&eni.id, &living);
+                let is_released = |subject: &_| self.incidents.is_released(&eni.id, subject, eni.hour.day());
+                let outcome = score_hour(eni, &context, &self.settings, &mut lived, &is_released);
+                (eni, lived, outcome)
+            })
+            .collect();
+        self.tally.hours += 1;
+        for eni in &closed.enis {
+            self.count(eni);
+        }
+        for (eni, lived, outcome) in scored {
+            self.take_in(eni, lived, outcome, &mut living);
+        }
+        let sent_second = closed.hour.end_second() + self.lateness_seconds;
+        let group_enis = |id: &EniId, group: &str| {
+            let fleet = living.snapshot.fleets.get(&place(id));
+            fleet.and_then(|f| f.group_enis.get(group)).copied().unwrap_or(0)
+        };
+        self.incidents.decide(closed.hour, sent_second, &group_enis);
+        self.living = Some(living);
+    }
+
+    /// An ENI's day begins with the group it had.
+    fn new_today(&self, id: &EniId, hour: Hour) -> EniToday {
+        let mut today = EniToday::new(hour);
+        if let Some(history) = self.history.enis.get(id) {
+            today.group = Arc::clone(&history.group);
+        }
+        today
+    }
+
+    fn context<'a>(&'a self, id: &EniId, living: &'a Living) -> EniContext<'a> {
+        let at = place(id);
+        EniContext {
+            model: living.snapshot.enis.get(id).unwrap_or(&living.blank_eni),
+            history: self.history.enis.get(id),
+            fleet: living.snapshot.fleets.get(&at).unwrap_or(&living.blank_fleet),
+            fleet_history: self.history.fleets.get(&at),
+        }
+    }
+
+    fn take_in(&mut self, eni: &EniHour, lived: EniToday, outcome: HourOutcome, living: &mut Living) {
+        let first_hour = self.history.enis.get(&eni.id).map_or(lived.first_hour.0, |h| h.first_hour);
+        self.tally.tiers.insert(eni.id.clone(), Tier::of_age(eni.hour.0.saturating_sub(first_hour)));
+        self.tally.scored_units += outcome.units;
+        let pooled = living.today.fleets.entry(place(&eni.id)).or_default();
+        pooled.eni_hours += 1;
+        for (pool, z) in &outcome.z {
+            pooled.pools[*pool as usize].add(*z);
+        }
+        pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
+        let threshold = living.thresholds.get(&place(&eni.id)).copied().unwrap_or_default();
+        let group = Arc::clone(&lived.group);
+        living.today.enis.insert(eni.id.clone(), lived);
+        self.incidents.note(eni, &group, outcome, threshold);
+    }
+
+    fn count(&mut self, eni: &EniHour) {
+        self.tally.eni_hours += 1;
+        self.tally.rolled_up_eni_hours += u64::from(eni.rollup_level > 0);
+        self.tally.late_records += eni.coverage.late_records;
+        if eni.class == EniClass::Relay {
+            self.tally.relays.insert(eni.id.clone());
+        } else {
+            self.tally.egress_bytes += eni.totals.egress_bytes;
+            self.tally.ingress_bytes += eni.totals.ingress_bytes;
+        }
+    }
+
+    fn write_up(&self, incident: &Incident, living: &Living) -> Alert {
+        let context = self.context(&incident.eni, living);
+        let against = against(&context, &incident.place.group, &self.settings);
+        let mut provenance = Provenance {
+            snapshot_hash: living.snapshot.hash.as_str().into(),
+            config_hash: Arc::clone(&self.config_hash),
+            objects: BTreeSet::new(),
+            objects_more: 0,
+        };
+        for hour in &incident.hours {
+            if let Some(objects) = living.objects.get(&(*hour, place(&incident.eni))) {
+                provenance.objects.extend(objects.names.iter().cloned());
+                provenance.objects_more += objects.more;
+            }
+        }
+        let (age_hours, active_hours) = context
+            .history
+            .map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
+        let group_enis = context.fleet.group_enis.get(&incident.place.group).copied().unwrap_or(0);
+        alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance)
+    }
+}
