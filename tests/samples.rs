@@ -4,6 +4,13 @@
 //! Where they are absent the test says so and passes. A file on disk that the table does not
 //! know fails, so that nobody adds a sample without saying what it holds.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests fail loudly, and a test that did not run says so"
+)]
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};

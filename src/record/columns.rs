@@ -30,8 +30,13 @@ impl Values {
         let options = CastOptions { safe: true, ..CastOptions::default() };
         let to = |kind: &DataType| cast_with_options(array, kind, &options).ok();
         let cast = match array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => to(&DataType::Utf8),
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => to(&DataType::Utf8),
+            // Old writers leave the text annotation out and give plain bytes.
+            DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView => to(&DataType::Utf8),
             DataType::Timestamp(unit, _) => return Self::seconds(array, *unit),
             number if number.is_numeric() => to(&DataType::Int64),
             _ => None,

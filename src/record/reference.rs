@@ -196,7 +196,7 @@ mod tests {
         });
         prop::collection::vec(column, 1..60).prop_map(|columns| {
             let header: Vec<&str> = columns.iter().map(|c| c.0).collect();
-            let line: String = columns.iter().map(|c| format!("{}{}", c.1, c.2)).collect();
+            let line: String = columns.iter().flat_map(|c| [c.1.as_str(), c.2]).collect();
             (header.join(" "), line)
         })
     }
