@@ -41,6 +41,9 @@ pub enum Error {
     /// The output is already there.
     #[error("{0} exists already")]
     Exists(PathBuf),
+    /// The lake cannot be written.
+    #[error("{0}")]
+    Lake(#[from] crate::lake::LakeError),
     /// A stored data set (lake, alert file) holds something unexpected.
     #[error("cannot use {path}: {detail}")]
     Stored {
@@ -66,7 +69,7 @@ impl Error {
                 Some("check the spelling; quote globs so that outflow expands them".to_owned())
             }
             Self::Exists(_) => Some("choose another name, or add --force to replace it".to_owned()),
-            Self::Read { .. } | Self::Write { .. } | Self::Stored { .. } => None,
+            Self::Read { .. } | Self::Write { .. } | Self::Lake(_) | Self::Stored { .. } => None,
         }
     }
 

@@ -145,7 +145,7 @@ impl Pipeline {
         let budget = self.settings.budget_per_day_per_1000_enis;
         // One threshold for all places: the budget is the operator's, not the account's.
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
-        let threshold = self.incidents.threshold(enis, budget);
+        let threshold = self.incidents.threshold(day, enis, budget);
         let thresholds = snapshot.fleets.keys().map(|place| (place.clone(), threshold)).collect();
         output.day_begins(day, &rows)?;
         self.living = Some(Living {
@@ -271,9 +271,8 @@ impl Pipeline {
                 provenance.objects_more += objects.more;
             }
         }
-        let (age_hours, active_hours) = context
-            .history
-            .map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
+        let (age_hours, active_hours) =
+            context.history.map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
         let group_enis = context.fleet.group_enis.get(&incident.place.group).copied().unwrap_or(0);
         alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance)
     }

@@ -16,9 +16,9 @@ use crate::lake::{DayWriter, LakeWriter};
 use crate::net::InternalNetworks;
 use crate::pipeline::{Output, Pipeline, Tally};
 use crate::record::{ColumnPlan, ObjectError, SkipReason, SkipSample};
+pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
-pub use crate::source::{ObjectKey, ObjectRef, Source};
 
 /// What to scan and where to put it.
 #[derive(Clone, Debug)]
@@ -127,7 +127,9 @@ pub fn scan(
     progress: &dyn Progress,
 ) -> Result<ScanReport, Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-    let pool = pool.map_err(|e| Error::usage(format!("cannot start {} threads: {e}", options.threads), "ask for fewer --threads"))?;
+    let pool = pool.map_err(|e| {
+        Error::usage(format!("cannot start {} threads: {e}", options.threads), "ask for fewer --threads")
+    })?;
     pool.install(|| scan_here(objects, config, options, progress))
 }
 
@@ -182,7 +184,9 @@ fn time(object: &ObjectRef) -> Option<i64> {
 fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
     let text = config.input.format_fields.as_deref();
     let plan = text.map(ColumnPlan::from_config).transpose();
-    plan.map_err(|e| Error::usage(format!("format fields: {e}"), "give the names of the flow log's format, in order"))
+    plan.map_err(|e| {
+        Error::usage(format!("format fields: {e}"), "give the names of the flow log's format, in order")
+    })
 }
 
 /// What scoring takes from the configuration.
@@ -194,7 +198,11 @@ fn settings(config: &Config) -> Settings {
         internal: InternalNetworks::new(&config.network.internal),
         named: NamedPrefixes::new(named),
         resolvers,
-        groups: config.groups.iter().map(|(eni, group)| (eni.as_str().into(), group.as_str().into())).collect(),
+        groups: config
+            .groups
+            .iter()
+            .map(|(eni, group)| (eni.as_str().into(), group.as_str().into()))
+            .collect(),
         budget_per_day_per_1000_enis: config.detect.budget_per_day_per_1000_enis,
         volume_floor_bytes: config.detect.volume_floor_bytes,
         volume_ceiling_bytes: config.detect.volume_ceiling_bytes,
@@ -236,7 +244,8 @@ impl Delivered {
 
     /// Five-minute slots without an object between the first and the last of each place.
     fn missing(&self) -> u64 {
-        let span = |slots: &BTreeSet<i64>| slots.last().zip(slots.first()).map_or(0, |(b, a)| (b - a + 1) as u64);
+        let span =
+            |slots: &BTreeSet<i64>| slots.last().zip(slots.first()).map_or(0, |(b, a)| (b - a + 1) as u64);
         self.0.values().map(|slots| span(slots) - slots.len() as u64).sum()
     }
 }

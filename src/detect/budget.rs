@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::HISTORY_DAYS;
+use crate::window::Day;
+
 /// Scored days that the threshold looks back on (detection.md B.5).
 const DAYS: usize = 14;
 /// Scored days before there is a threshold at all.
@@ -56,9 +59,11 @@ impl Threshold {
     }
 }
 
-/// Drops days that the threshold no longer looks back on.
-pub fn forget(scores: &mut VecDeque<DayScores>) {
-    while scores.len() > DAYS {
+/// Drops days that the threshold no longer looks back on before `day`: the oldest of more than
+/// fourteen, and all beyond the look-back of the baselines.
+pub fn forget(scores: &mut VecDeque<DayScores>, day: Day) {
+    let old = |past: u32| past + (HISTORY_DAYS as u32) < day.0;
+    while scores.len() > DAYS || scores.front().is_some_and(|s| old(s.day)) {
         scores.pop_front();
     }
 }

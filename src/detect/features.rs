@@ -173,8 +173,13 @@ impl EniFeatures {
                 features.served.entry(flow.peer.widen(24, 48)).or_default().add(flow);
                 continue;
             }
+            let rare = RareEvent::of(flow, settings, &is_port_known);
+            if matches!(flow.protocol, 1 | 58) && rare.is_none() {
+                // Pings of ours, and echoes to strangers who ping: nobody's destination.
+                continue;
+            }
             reached.insert(flow.peer.widen(24, 48));
-            features.add_client(flow, settings, &is_port_known);
+            features.add_client(flow, rare, settings);
         }
         features.fan_out = reached.len() as u64;
         features.rejected_fan_out = refused.len() as u64;
@@ -183,17 +188,12 @@ impl EniFeatures {
         features
     }
 
-    fn add_client(
-        &mut self,
-        flow: &FlowWindow,
-        settings: &Settings,
-        is_port_known: &impl Fn(u8, u16) -> bool,
-    ) {
+    fn add_client(&mut self, flow: &FlowWindow, rare: Option<RareEvent>, settings: &Settings) {
         let key = DestinationKey::of(flow.peer, &flow.service, &settings.named);
         let at = self.destinations.entry(key).or_default();
         at.add(flow);
         self.client_app_bytes += flow.egress_app_bytes();
-        if let Some(event) = RareEvent::of(flow, settings, is_port_known) {
+        if let Some(event) = rare {
             self.rare[event as usize] = true;
             let bytes = flow.egress_app_bytes();
             if at.rare.is_none_or(|(_, have)| have < bytes) {

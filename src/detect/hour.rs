@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Settings;
+use super::balance;
 use super::evidence::Evidence;
 use super::features::{EniFeatures, KeyHour};
 use super::score::{Score, Severity};
 use super::unit::{Against, Subject, Unit, UnitKind};
-use super::{balance, protocol::RareEvent};
 use crate::baseline::counts::producer_consumer_ratio;
 use crate::baseline::destination::DestinationKey;
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Novelty, Tier};
@@ -78,7 +78,9 @@ pub fn score_hour(
     let first_hour = context.history.map_or(today.first_hour.0, |h| h.first_hour);
     let tier = Tier::of_age(now.0.saturating_sub(first_hour));
     let is_port_known = |protocol, port| {
-        context.model.ports.contains(&(protocol, port))
+        // While an ENI is learning, every port is new and none is news.
+        tier == Tier::Learning
+            || context.model.ports.contains(&(protocol, port))
             || context.fleet_history.is_some_and(|f| f.is_port_known(protocol, port, now))
     };
     let features = EniFeatures::of(hour, settings, is_port_known);
@@ -247,7 +249,7 @@ fn units(
             day_app_bytes: lived.app_bytes,
             ingress_app_bytes: traffic.ingress_app_bytes,
             paired: traffic.ingress_packets > 0,
-            novelty: novelty.filter(|_| !is_echo(traffic)),
+            novelty,
             rare: traffic.rare,
             rest_app_bytes: (speaker == Some(key)).then_some(features.client_app_bytes - traffic.app_bytes),
             model: context.model.destinations.get(key).and_then(Clone::clone),
@@ -257,19 +259,16 @@ fn units(
     for (prefix, traffic) in &features.served {
         units.push(unit(Subject::Served(*prefix), UnitKind::Served { app_bytes: traffic.app_bytes }));
     }
-    let mut met: Vec<(Novelty, u64)> =
-        today.destinations.values().filter_map(|d| d.novelty.map(|n| (n, d.app_bytes))).collect();
+    // While an ENI is learning, all it meets is new and their number says nothing.
+    let mut met: Vec<(Novelty, u64)> = match tier {
+        Tier::Learning => Vec::new(),
+        _ => today.destinations.values().filter_map(|d| d.novelty.map(|n| (n, d.app_bytes))).collect(),
+    };
     met.sort_unstable_by_key(|(class, bytes)| (std::cmp::Reverse(*bytes), *class));
     let app_bytes = new_keys(features, today).map(|(_, t)| t.app_bytes).sum();
     let (fan_out, rejected_fan_out) = (features.fan_out, features.rejected_fan_out);
     units.push(unit(Subject::Spread, UnitKind::Spread { met, fan_out, rejected_fan_out, app_bytes }));
     units
-}
-
-/// ICMP without a transfer: pings of ours, and echoes to strangers who ping.
-fn is_echo(traffic: &KeyHour) -> bool {
-    traffic.reaches.iter().all(|r| matches!(r.protocol, 1 | 58))
-        && !traffic.rare.is_some_and(|(event, _)| event == RareEvent::IcmpBulk)
 }
 
 /// The destination that contributes most of what is above the usual: it speaks for the ENI.

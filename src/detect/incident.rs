@@ -167,7 +167,8 @@ pub struct Incidents {
 
 impl Incidents {
     /// The threshold for a day that begins.
-    pub fn threshold(&self, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
+    pub fn threshold(&mut self, day: Day, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
+        budget::forget(&mut self.scores, day);
         Threshold::learn(&self.scores, enis, per_day_per_1000_enis)
     }
 
@@ -301,7 +302,7 @@ impl Incidents {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
         let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(|i| i.best.score.risk).collect();
         self.scores.push_back(DayScores::new(day.0, risks));
-        budget::forget(&mut self.scores);
+
         for incident in &ended {
             let key = (incident.eni.clone(), incident.subject.clone());
             let recent = self.recent.entry(key).or_insert_with(|| Recent {

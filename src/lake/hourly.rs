@@ -1,7 +1,7 @@
 //! `hourly/`: one row per ENI, hour, role, peer, protocol, port and action. What an analyst
 //! queries, and what a later run scores again without the raw logs.
 
-use crate::net::{Addr, Prefix};
+use crate::net::Prefix;
 use crate::record::Action;
 use crate::window::{EniClass, EniHour, FlowWindow, Role};
 
@@ -63,7 +63,6 @@ pub(super) fn flow_order(flow: &FlowWindow) -> (Role, Prefix, u8, u16, Option<Ac
 
 /// One row.
 pub(super) fn fill(row: Row<'_>, hour: &EniHour, flow: &FlowWindow) -> Result<(), RowError> {
-    let app = |bytes, packets| app_bytes(bytes, packets, flow.protocol, flow.peer);
     row.timestamp_ms("hour", hour.hour.start_second() * 1000)
         .text("eni", &hour.id.eni)
         .text("class", class_text(hour.class))
@@ -81,11 +80,11 @@ pub(super) fn fill(row: Row<'_>, hour: &EniHour, flow: &FlowWindow) -> Result<()
         .count("egress_bytes", flow.egress_bytes)
         .count("egress_packets", flow.egress_packets)
         .int64("egress_records", i64::from(flow.egress_records))
-        .count("egress_app_bytes", app(flow.egress_bytes, flow.egress_packets))
+        .count("egress_app_bytes", flow.egress_app_bytes())
         .count("ingress_bytes", flow.ingress_bytes)
         .count("ingress_packets", flow.ingress_packets)
         .int64("ingress_records", i64::from(flow.ingress_records))
-        .count("ingress_app_bytes", app(flow.ingress_bytes, flow.ingress_packets))
+        .count("ingress_app_bytes", flow.ingress_app_bytes())
         .timestamp_ms("first_seen", i64::from(flow.first_second) * 1000)
         .timestamp_ms("last_seen", i64::from(flow.last_second) * 1000)
         .int32("egress_tcp_flags", flow.egress_flags)
@@ -94,20 +93,6 @@ pub(super) fn fill(row: Row<'_>, hour: &EniHour, flow: &FlowWindow) -> Result<()
         .int64("minutes", flow.minutes.cast_signed())
         .int32("rollup_level", hour.rollup_level)
         .end()
-}
-
-/// Bytes above the transport layer: IP bytes less, per packet, an IP header without options
-/// (20 bytes RFC 791, 40 bytes RFC 8200) and 20 for TCP (RFC 9293) or 8 for UDP (RFC 768).
-/// Never below 0. A prefix that holds both families counts as IPv4, the smaller header.
-pub fn app_bytes(ip_bytes: u64, packets: u64, protocol: u8, peer: Prefix) -> u64 {
-    let v4 = peer.addr().is_v4() || peer.contains(Addr::from_v4(0));
-    let ip_header = if v4 { 20 } else { 40 };
-    let transport_header = match protocol {
-        6 => 20,
-        17 => 8,
-        _ => 0,
-    };
-    ip_bytes.saturating_sub(packets.saturating_mul(ip_header + transport_header))
 }
 
 /// Prefix length as written after the slash: 24 for an IPv4 /24.
@@ -157,20 +142,6 @@ pub(super) fn parse_action(text: &str) -> Option<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn headers_are_taken_off_per_packet_and_family() {
-        let app = |protocol, peer: &str| app_bytes(1000, 10, protocol, peer.parse().unwrap());
-        assert_eq!(app(6, "203.0.113.9"), 600);
-        assert_eq!(app(17, "203.0.113.0/24"), 720);
-        assert_eq!(app(1, "203.0.113.9"), 800);
-        assert_eq!(app(6, "2001:db8::1"), 400);
-        assert_eq!(app(17, "2001:db8::/32"), 520);
-        assert_eq!(app(58, "2001:db8::1"), 600);
-        assert_eq!(app(6, "::/0"), 600, "both families in one");
-        assert_eq!(app_bytes(39, 1, 6, "203.0.113.9".parse().unwrap()), 0);
-        assert_eq!(app_bytes(39, u64::MAX, 6, "203.0.113.9".parse().unwrap()), 0);
-    }
 
     #[test]
     fn prefix_bits_are_those_after_the_slash() {

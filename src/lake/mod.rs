@@ -23,6 +23,7 @@ mod hours;
 mod partition;
 mod reader;
 mod rows;
+mod snapshots;
 mod table;
 mod writer;
 
@@ -32,12 +33,13 @@ pub use coverage::COVERAGE;
 pub use day::DayWriter;
 pub use error::LakeError;
 pub use file::{Staged, TableWriter};
-pub use hourly::{HOURLY, app_bytes};
+pub use hourly::HOURLY;
 pub use partition::Partition;
 pub use reader::Lake;
 pub use rows::{Row, RowError};
+pub use snapshots::SNAPSHOTS;
 pub use table::{Column, Kind, Table};
 pub use writer::LakeWriter;
 
-/// Every data set partitioned by account, region and date.
-pub static TABLES: [&Table; 3] = [&HOURLY, &COVERAGE, &ALERTS];
+/// Every data set.
+pub static TABLES: [&Table; 4] = [&HOURLY, &COVERAGE, &ALERTS, &SNAPSHOTS];

@@ -234,3 +234,21 @@ pub struct EniHour {
     /// The pairs, sorted by (role, peer, protocol, port, action).
     pub flows: Vec<FlowWindow>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_taken_off_per_packet_and_family() {
+        let app = |protocol, peer: &str| app_bytes(1000, 10, protocol, peer.parse().unwrap());
+        assert_eq!(app(6, "203.0.113.9"), 600);
+        assert_eq!(app(17, "203.0.113.0/24"), 720);
+        assert_eq!(app(1, "203.0.113.9"), 720);
+        assert_eq!(app(6, "2001:db8::1"), 400);
+        assert_eq!(app(17, "2001:db8::/32"), 520);
+        assert_eq!(app(47, "2001:db8::1"), 600);
+        assert_eq!(app_bytes(39, 1, 6, "203.0.113.9".parse().unwrap()), 0);
+        assert_eq!(app_bytes(39, u64::MAX, 6, "203.0.113.9".parse().unwrap()), 0);
+    }
+}
