@@ -5,9 +5,9 @@
 //! of whoever opens them. So members are read until the input ends, everything that came out
 //! before damage is delivered before the damage is told, and size and ratio are capped.
 //!
-//! `Decompress` is driven directly instead of through flate2's readers: it inflates straight into
-//! the caller's buffer and checks the CRC in the same pass, where the readers add a CRC pass of
-//! their own.
+//! `Decompress` is driven directly: it inflates into the caller's buffer and checks the CRC on the
+//! way, at the speed of flate2's own readers, which would drop what the failing step had written
+//! and take zero padding for damage.
 
 use std::io::{self, Read};
 

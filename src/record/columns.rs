@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use super::SkipReason;
 use super::scan::integer;
 use super::text::{self, Fault};
+use super::words;
 use crate::net::Addr;
 
 /// One column of a batch.
@@ -120,7 +121,7 @@ impl Values {
 
     /// The Unix second of a row, also from milliseconds.
     pub(crate) fn second(&self, row: usize, field: &'static str) -> Result<Option<i64>, Fault<'_>> {
-        Ok(self.narrow::<u64>(row, field)?.and_then(text::seconds))
+        Ok(self.narrow::<u64>(row, field)?.and_then(words::seconds))
     }
 
     /// The address of a row.

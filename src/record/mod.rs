@@ -16,6 +16,7 @@ mod reference;
 mod report;
 mod scan;
 pub mod text;
+mod words;
 
 pub use format::{ColumnPlan, FormatError};
 pub use read::{ObjectReader, read_object};

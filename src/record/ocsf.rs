@@ -9,7 +9,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray};
 
 use super::columns::Values;
 use super::lines::{Lines, Place};
-use super::text::{self, Fault};
+use super::text::Fault;
+use super::words;
 use super::{Action, FlowDirection, FlowRecord, LogStatus, RecordSink};
 
 /// Top-level columns that are read; the rest of the event is not decoded.
@@ -159,7 +160,7 @@ impl Columns {
             start: self.start.second(row, "start")?,
             end: self.end.second(row, "end")?,
             action: self.action(row)?,
-            status: self.status.word(row, "log-status", text::log_status)?.unwrap_or(LogStatus::Ok),
+            status: self.status.word(row, "log-status", words::log_status)?.unwrap_or(LogStatus::Ok),
             tcp_flags: self.tcp_flags.narrow(row, "tcp-flags")?,
             direction,
             // 4 to 11 are the paths 1 to 8; 99 stands for `-`.

@@ -17,6 +17,7 @@ use super::columns::Values;
 use super::fields::{self, Target};
 use super::lines::{Lines, Place, note_unknown};
 use super::text::{self, Fault};
+use super::words;
 use super::{FlowRecord, LogStatus, ObjectError, RecordSink, ocsf};
 
 /// First and last bytes of a Parquet file.
@@ -173,10 +174,10 @@ fn record<'a>(
             Target::Start => out.start = column.second(row, name)?,
             Target::End => out.end = column.second(row, name)?,
             Target::TcpFlags => out.tcp_flags = column.narrow(row, name)?,
-            Target::Action => out.action = column.word(row, name, text::action)?,
-            Target::Direction => out.direction = column.word(row, name, text::direction)?,
+            Target::Action => out.action = column.word(row, name, words::action)?,
+            Target::Direction => out.direction = column.word(row, name, words::direction)?,
             Target::Status => {
-                out.status = column.word(row, name, text::log_status)?.unwrap_or(LogStatus::Ok);
+                out.status = column.word(row, name, words::log_status)?.unwrap_or(LogStatus::Ok);
             }
             Target::TrafficPath => {
                 // Placeholders at and below zero occur where the path does not apply.

@@ -78,10 +78,10 @@ fn assign<'a>(
         Target::End => record.end = Some(time(token)?),
         Target::TcpFlags => record.tcp_flags = Some(number(token)?),
         Target::Action => {
-            record.action = Some(super::text::action(token).ok_or(SkipReason::BadWord)?);
+            record.action = Some(super::words::action(token).ok_or(SkipReason::BadWord)?);
         }
         Target::Direction => {
-            record.direction = Some(super::text::direction(token).ok_or(SkipReason::BadWord)?);
+            record.direction = Some(super::words::direction(token).ok_or(SkipReason::BadWord)?);
         }
         Target::Status => {
             record.status = match token {

@@ -19,7 +19,8 @@
 use super::fields::Target;
 use super::format::{Column, ColumnPlan};
 use super::scan::{integer, ipv4, ipv6, skip_token};
-use super::{Action, FlowDirection, FlowRecord, LogStatus, SkipReason};
+use super::words::{action, direction, log_status, reason_of, seconds};
+use super::{FlowRecord, LogStatus, SkipReason};
 use crate::net::Addr;
 
 /// Why a line gave no record: the reason, the column when one is at fault, the offending text.
@@ -32,10 +33,6 @@ pub struct Fault<'a> {
     /// The token at fault, or the whole line.
     pub text: &'a [u8],
 }
-
-/// Greatest second that still fits in 31 bits. Later "seconds" are milliseconds: readers in the
-/// field met such files.
-pub(crate) const SECOND_MAX: u64 = (1 << 31) - 1;
 
 /// Parses one line (without line end) into `out`, which is overwritten.
 ///
@@ -186,12 +183,6 @@ fn number_token<T>(
     ends(line, end).then_some(end)
 }
 
-/// Seconds, also when milliseconds were written.
-#[inline]
-pub(crate) fn seconds(value: u64) -> Option<i64> {
-    i64::try_from(if value > SECOND_MAX { value / 1000 } else { value }).ok()
-}
-
 #[inline]
 fn address_token(line: &[u8], at: usize, slot: &mut Option<Addr>) -> Option<usize> {
     if let Some((bits, end)) = ipv4(line, at)
@@ -235,31 +226,6 @@ fn word_token<T>(
     Some(end)
 }
 
-pub(crate) fn action(word: &[u8]) -> Option<Action> {
-    match word {
-        b"ACCEPT" => Some(Action::Accept),
-        b"REJECT" => Some(Action::Reject),
-        _ => None,
-    }
-}
-
-pub(crate) fn direction(word: &[u8]) -> Option<FlowDirection> {
-    match word {
-        b"ingress" => Some(FlowDirection::Ingress),
-        b"egress" => Some(FlowDirection::Egress),
-        _ => None,
-    }
-}
-
-pub(crate) fn log_status(word: &[u8]) -> Option<LogStatus> {
-    match word {
-        b"OK" => Some(LogStatus::Ok),
-        b"NODATA" => Some(LogStatus::NoData),
-        b"SKIPDATA" => Some(LogStatus::SkipData),
-        _ => None,
-    }
-}
-
 /// `traffic-path` with its placeholders: zero and negative numbers are absent too.
 #[inline]
 fn traffic_path_token(line: &[u8], at: usize, slot: &mut Option<u8>) -> Option<usize> {
@@ -292,19 +258,11 @@ fn diagnose(line: &[u8], at: usize, column: Column, columns: usize) -> Fault<'_>
     }
 }
 
-/// What a value that cannot be read is called in this column.
-pub(crate) fn reason_of(target: Target) -> SkipReason {
-    match target {
-        Target::Src | Target::Dst | Target::PktSrc | Target::PktDst => SkipReason::BadAddress,
-        Target::Action | Target::Direction | Target::Status => SkipReason::BadWord,
-        _ => SkipReason::BadNumber,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::fields::{DEFAULT_TGW_FORMAT, DEFAULT_VPC_FORMAT};
+    use crate::record::{Action, FlowDirection};
 
     fn plan(header: &str) -> ColumnPlan {
         ColumnPlan::from_header(header.as_bytes()).unwrap()
