@@ -70,7 +70,7 @@ pub fn build(
         last_seen: rfc3339(i64::from(traffic.last_second)),
         window_start: rfc3339(incident.first_hour.start_second()),
         severity: incident.severity(),
-        score: rounded(best.score.risk),
+        score: rounded(incident.risk()),
         emitted: incident.kept.is_sent(),
         emitted_reason: incident.kept.as_str().into(),
         emitted_at: rfc3339(incident.decided_second),

@@ -25,6 +25,10 @@ const REMEMBERED_DAYS: u32 = 14;
 const NEWS_FACTOR: u64 = 4;
 /// ENIs of one group, and their share of it, that make a change of the fleet.
 const FLEET_ENIS_MIN: usize = 3;
+/// Risk from which an ENI counts as showing the change, bits.
+const FLEET_BITS_MIN: f64 = 10.0;
+/// Most that a change of the fleet is worth, bits: somebody should look once, not first.
+const FLEET_RISK_MAX: f64 = 20.0;
 /// Remembered subjects; the oldest go first.
 const REMEMBERED_MAX: usize = 200_000;
 
@@ -159,8 +163,8 @@ pub struct Recent {
 pub struct Incidents {
     open: BTreeMap<(EniId, Subject), Incident>,
     recent: BTreeMap<(EniId, Subject), Recent>,
-    /// New destinations told today in an account, by any ENI: the others that meet it the same
-    /// day are the same event. Only today: a service told once must not hide the next leak.
+    /// New destinations and fleet changes told today in an account, by any ENI: the others that
+    /// show them the same day are the same event. Only today: a service told once must not hide the next leak.
     told: BTreeMap<(Arc<str>, Arc<str>, Subject), (IncidentId, Day)>,
     scores: VecDeque<DayScores>,
 }
@@ -215,7 +219,7 @@ impl Incidents {
             .open
             .iter()
             .filter(|(_, i)| i.hours.last() == Some(&hour))
-            .map(|(key, i)| (i.best.score.risk.to_bits(), key.clone()))
+            .map(|(key, i)| (i.risk().to_bits(), key.clone()))
             .collect();
         order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         for (_, key) in order {
@@ -247,7 +251,7 @@ impl Incidents {
         };
         incident.continues = own.map(|((id, _), _)| id.clone()).or_else(|| news.clone());
         let is_high = incident.severity() >= Severity::High;
-        let risk = incident.best.score.risk;
+        let risk = incident.risk();
         incident.kept = match (incident.best.tier, incident.threshold.0) {
             _ if news.is_some() => Kept::Continues,
             _ if is_high => Kept::SentHigh,
@@ -259,7 +263,7 @@ impl Incidents {
         if incident.kept.is_sent() {
             incident.tell();
             let id = incident.id.clone();
-            if incident.is_new_destination() {
+            if incident.is_shared_cause() {
                 self.told.insert(shared, (id, today));
             }
         } else if incident.kept == Kept::Continues
@@ -272,10 +276,12 @@ impl Incidents {
         }
     }
 
-    /// Marks destinations that are new to most of a peer group at once.
+    /// Marks subjects that most of a peer group shows on the same day, about as strongly: a
+    /// deploy, a batch, a failover. One ENI that stands out from its group is not marked.
     fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
-        let mut by_cause: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, Subject), Vec<EniId>> = BTreeMap::new();
-        for incident in self.open.values().filter(|i| i.is_new_destination()) {
+        let mut by_cause: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, Subject), Vec<(EniId, f64)>> =
+            BTreeMap::new();
+        for incident in self.open.values().filter(|i| i.subject != Subject::Spread) {
             let EniId { account, region, .. } = &incident.eni;
             let cause = (
                 Arc::clone(account),
@@ -283,15 +289,21 @@ impl Incidents {
                 Arc::clone(&incident.place.group),
                 incident.subject.clone(),
             );
-            by_cause.entry(cause).or_default().push(incident.eni.clone());
+            by_cause.entry(cause).or_default().push((incident.eni.clone(), incident.best.score.risk));
         }
-        for ((_, _, group, subject), enis) in by_cause {
-            let members = group_enis(&enis[0], &group) as usize;
-            if enis.len() >= FLEET_ENIS_MIN && enis.len() * 2 >= members && members > 0 {
-                for eni in enis {
-                    if let Some(incident) = self.open.get_mut(&(eni, subject.clone())) {
-                        incident.is_fleet_change = true;
-                    }
+        for ((_, _, group, subject), shown) in by_cause {
+            if shown.len() < FLEET_ENIS_MIN {
+                continue;
+            }
+            let members = group_enis(&shown[0].0, &group) as usize;
+            for (eni, risk) in &shown {
+                let alike = |other: f64| other >= FLEET_BITS_MIN && other >= risk / 2.0;
+                let sharing = shown.iter().filter(|(_, other)| alike(*other)).count();
+                if sharing >= FLEET_ENIS_MIN
+                    && sharing * 2 >= members
+                    && let Some(incident) = self.open.get_mut(&(eni.clone(), subject.clone()))
+                {
+                    incident.is_fleet_change = true;
                 }
             }
         }
@@ -300,7 +312,7 @@ impl Incidents {
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(|i| i.best.score.risk).collect();
+        let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(Incident::risk).collect();
         self.scores.push_back(DayScores::new(day.0, risks));
 
         for incident in &ended {
@@ -400,8 +412,16 @@ impl Incident {
         if self.is_fleet_change { by_rule.min(Severity::Medium) } else { by_rule }
     }
 
-    fn is_new_destination(&self) -> bool {
-        matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
+    /// Whether another ENI with the same subject today is the same event: a destination new to
+    /// both, or a change of the fleet.
+    fn is_shared_cause(&self) -> bool {
+        self.is_fleet_change || matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
+    }
+
+    /// Risk, bits; that of a change of the fleet is bounded.
+    pub fn risk(&self) -> f64 {
+        let risk = self.best.score.risk;
+        if self.is_fleet_change { risk.min(FLEET_RISK_MAX) } else { risk }
     }
 
     fn families(&self) -> u8 {
