@@ -43,7 +43,7 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
             format!("{seen} left the ENI in the hour; this hour usually sees {usual} (n = {n})")
         }
         Detector::KnownDestinationHour => {
-            format!("{seen} in the hour; its largest hour of a day is usually {usual} ({n} days)")
+            format!("{seen} in the hour; this hour usually sees {usual} ({n} active hours)")
         }
         Detector::KnownDestinationDay => {
             format!("{seen} in the day so far; a day is usually {usual} ({n} days)")

@@ -1,14 +1,14 @@
 //! Destination keys and what an ENI has sent to each.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::level::Level;
-use super::robust::{median, spread};
-use super::series::own_tail_p;
+use super::level::{Level, bytes_of};
+use super::robust::{SPREAD_MIN, median, shrink, spread};
+use super::series::{HOUR_WEIGHT, own_tail_p};
 use crate::limits::HISTORY_DAYS;
 use crate::net::Prefix;
 use crate::window::{Day, Hour};
@@ -39,6 +39,15 @@ impl DestinationKey {
             Self::Network(peer.widen(24, 48))
         } else {
             Self::Service(Arc::clone(service))
+        }
+    }
+
+    /// The key as this ENI knows it: the whole network when the ENI is known to rotate through it.
+    #[must_use]
+    pub fn rolled_into(self, rotating: &BTreeSet<Prefix>) -> Self {
+        match self.parent() {
+            Some(parent) if rotating.contains(&parent) => Self::Network(parent),
+            _ => self,
         }
     }
 
@@ -101,17 +110,32 @@ impl NamedPrefixes {
     }
 }
 
+/// The level of an hour in quarter doublings: 0 for none, so that a day of hours is 24 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HourLevel(u8);
+
+impl HourLevel {
+    /// The level of an hour in which `app_bytes` were sent; never 0.
+    pub fn of_bytes(app_bytes: u64) -> Self {
+        Self((Level::of_bytes(app_bytes).log2() * 4.0).round().clamp(1.0, 255.0) as u8)
+    }
+
+    /// Doublings, `None` when nothing was sent.
+    pub fn log2(self) -> Option<f64> {
+        (self.0 > 0).then_some(f64::from(self.0) / 4.0)
+    }
+}
+
 /// One day of one destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationDay {
     /// Which day.
     pub day: u32,
-    /// Hours in which something was sent.
-    pub hours: u8,
     /// Level of the day's application bytes.
     pub total: Level,
-    /// Level of the largest hour.
-    pub top: Level,
+    /// Levels of its hours.
+    pub hours: [HourLevel; 24],
 }
 
 /// What an ENI has sent to one destination in the look-back.
@@ -127,29 +151,53 @@ pub struct DestinationHistory {
 
 /// Active hours and days below which a destination's own volume model says nothing
 /// (detection.md D3).
-const MODEL_HOURS_MIN: u32 = 8;
+const MODEL_HOURS_MIN: usize = 8;
 const MODEL_DAYS_MIN: usize = 3;
+/// Weight of the ENI's usual spread in that of a destination.
+const SPREAD_WEIGHT: f64 = 4.0;
+/// Largest residuals that describe the tail.
+const TOP: usize = 8;
 
-/// Expected volume to one destination: by largest hour and by day.
+/// Expected volume to one destination, by hour of the day and by day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationModel {
-    /// Middle of the daily largest hours, doublings.
-    pub hour_middle: f64,
-    /// Middle of the daily totals, doublings.
-    pub day_middle: f64,
+    hour_middle: [f64; 24],
     hour_spread: f64,
+    hour_top: Vec<f64>,
+    day_middle: f64,
     day_spread: f64,
+    day_top: Vec<f64>,
+    /// Active hours behind it.
+    pub hours: u32,
     /// Active days behind it.
     pub days: u32,
-    hours_per_day: f64,
-    hour_top: Vec<f64>,
-    day_top: Vec<f64>,
 }
 
 impl DestinationHistory {
     /// A destination first met in `hour`.
     pub fn new(hour: Hour) -> Self {
         Self { first_hour: hour.0, last_hour: hour.0, days: VecDeque::new() }
+    }
+
+    /// Adds the history of another key that is now one with this.
+    pub fn absorb(&mut self, other: Self) {
+        self.first_hour = self.first_hour.min(other.first_hour);
+        self.last_hour = self.last_hour.max(other.last_hour);
+        let sum = |a: f64, b: f64| (bytes_of(a) + bytes_of(b)) as u64;
+        for day in other.days {
+            match self.days.binary_search_by_key(&day.day, |d| d.day) {
+                Ok(at) => {
+                    let to = &mut self.days[at];
+                    to.total = Level::of_bytes(sum(to.total.log2(), day.total.log2()));
+                    for (to, more) in to.hours.iter_mut().zip(day.hours) {
+                        if let Some(more) = more.log2() {
+                            *to = HourLevel::of_bytes(sum(to.log2().unwrap_or(0.0), more));
+                        }
+                    }
+                }
+                Err(at) => self.days.insert(at, day),
+            }
+        }
     }
 
     /// Drops days that have left the look-back before `day`.
@@ -159,38 +207,75 @@ impl DestinationHistory {
         }
     }
 
-    /// The model, when there is history enough. `pooled` is the ENI's usual spread within its
-    /// destinations, that a few days of one of them are shrunk to.
+    /// The model, when there is history enough. `pooled_spread` is the ENI's usual spread within
+    /// its destinations, that a few days of one of them are shrunk to.
     pub fn model(&self, pooled_spread: f64) -> Option<DestinationModel> {
-        let hours: u32 = self.days.iter().map(|d| u32::from(d.hours)).sum();
-        if self.days.len() < MODEL_DAYS_MIN || hours < MODEL_HOURS_MIN {
+        let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
+        for day in &self.days {
+            for (values, level) in by_hour.iter_mut().zip(day.hours) {
+                values.extend(level.log2());
+            }
+        }
+        let mut all: Vec<f64> = by_hour.iter().flatten().copied().collect();
+        if self.days.len() < MODEL_DAYS_MIN || all.len() < MODEL_HOURS_MIN {
             return None;
         }
-        let mut tops: Vec<f64> = self.days.iter().map(|d| d.top.log2()).collect();
+        let overall = median(&mut all)?;
+        let hour_middle = std::array::from_fn(|hour| {
+            let n = by_hour[hour].len() as f64;
+            shrink(median(&mut by_hour[hour]).unwrap_or(overall), n, overall, HOUR_WEIGHT)
+        });
+        let hour_residuals: Vec<f64> =
+            by_hour.iter().zip(hour_middle).flat_map(|(ys, m)| ys.iter().map(move |y| y - m)).collect();
         let mut totals: Vec<f64> = self.days.iter().map(|d| d.total.log2()).collect();
-        let (hour_middle, day_middle) = (median(&mut tops)?, median(&mut totals)?);
-        let n = tops.len() as f64;
-        let of = |values: &[f64], middle: f64| {
-            let own = spread(values.iter().map(|v| v - middle));
-            super::robust::shrink(own, n, pooled_spread, 4.0).max(super::robust::SPREAD_MIN)
+        let day_middle = median(&mut totals)?;
+        let day_residuals: Vec<f64> = totals.iter().map(|y| y - day_middle).collect();
+        let of = |residuals: &[f64]| {
+            let own = spread(residuals.iter().copied());
+            shrink(own, residuals.len() as f64, pooled_spread, SPREAD_WEIGHT).max(SPREAD_MIN)
         };
         Some(DestinationModel {
-            hour_spread: of(&tops, hour_middle),
-            day_spread: of(&totals, day_middle),
+            hour_spread: of(&hour_residuals),
+            day_spread: of(&day_residuals),
+            hours: hour_residuals.len() as u32,
+            days: self.days.len() as u32,
+            hour_top: largest(hour_residuals),
+            day_top: largest(day_residuals),
             hour_middle,
             day_middle,
-            days: self.days.len() as u32,
-            hours_per_day: f64::from(hours) / n,
-            hour_top: tops.iter().rev().take(5).copied().collect(),
-            day_top: totals.iter().rev().take(5).copied().collect(),
         })
+    }
+
+    /// Active hours in the look-back, as distance from the middle of this destination's hours.
+    pub(super) fn residuals(&self) -> Vec<f64> {
+        let mut all: Vec<f64> =
+            self.days.iter().flat_map(|d| d.hours.iter().filter_map(|h| h.log2())).collect();
+        let middle = median(&mut all).unwrap_or(0.0);
+        all.iter().map(|y| y - middle).collect()
     }
 }
 
+/// The largest values, descending.
+fn largest(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_unstable_by(|a, b| b.total_cmp(a));
+    values.truncate(TOP);
+    values
+}
+
 impl DestinationModel {
-    /// Standardised distance of an hour's level from the usual largest hour of a day.
-    pub fn hour_z(&self, level: Level) -> f64 {
-        (level.log2() - self.hour_middle) / self.hour_spread
+    /// Expected application bytes in an hour of the day.
+    pub fn expected_hour_bytes(&self, hour: usize) -> f64 {
+        bytes_of(self.hour_middle[hour])
+    }
+
+    /// Expected application bytes in a day.
+    pub fn expected_day_bytes(&self) -> f64 {
+        bytes_of(self.day_middle)
+    }
+
+    /// Standardised distance of an hour's level from what this hour of the day usually brings.
+    pub fn hour_z(&self, hour: usize, level: Level) -> f64 {
+        (level.log2() - self.hour_middle[hour]) / self.hour_spread
     }
 
     /// Standardised distance of a day's level (or a day so far) from the usual day.
@@ -198,16 +283,14 @@ impl DestinationModel {
         (level.log2() - self.day_middle) / self.day_spread
     }
 
-    /// Probability of an hour this large by this destination's own past alone: its largest hour
-    /// of a day, spread over the hours of a day in which it is active.
-    pub fn own_hour_p(&self, level: Level) -> f64 {
-        let per_day = own_tail_p(&self.hour_top, self.days, level.log2());
-        if per_day >= 1.0 { 1.0 } else { per_day / self.hours_per_day.max(1.0) }
+    /// Probability of an hour this large by this destination's own past alone.
+    pub fn own_hour_p(&self, hour: usize, level: Level) -> f64 {
+        own_tail_p(&self.hour_top, self.hours, level.log2() - self.hour_middle[hour])
     }
 
     /// Probability of a day this large by this destination's own past alone.
     pub fn own_day_p(&self, level: Level) -> f64 {
-        own_tail_p(&self.day_top, self.days, level.log2())
+        own_tail_p(&self.day_top, self.days, level.log2() - self.day_middle)
     }
 }
 
@@ -243,27 +326,50 @@ mod tests {
         }
     }
 
+    /// A destination with the same hours every day.
+    fn steady(days: u32, hour_bytes: impl Fn(u32, usize) -> u64) -> DestinationHistory {
+        let mut history = DestinationHistory::new(Hour(0));
+        for day in 0..days {
+            let bytes: Vec<u64> = (0..24).map(|hour| hour_bytes(day, hour)).collect();
+            history.days.push_back(DestinationDay {
+                day,
+                total: Level::of_bytes(bytes.iter().sum()),
+                hours: std::array::from_fn(|hour| HourLevel::of_bytes(bytes[hour])),
+            });
+        }
+        history
+    }
+
     #[test]
     fn ten_times_the_usual_is_far_and_twice_is_not() {
-        let mut history = DestinationHistory::new(Hour(0));
-        for day in 0..20 {
-            let wobble = (day % 5) * 100_000;
-            let top = Level::of_bytes(1_000_000 + u64::from(wobble));
-            history.days.push_back(DestinationDay { day, hours: 10, total: Level(top.0 + 3000), top });
-        }
+        let history = steady(20, |day, hour| 1_000_000 + u64::from(day % 5) * 100_000 + hour as u64 * 9_000);
         let model = history.model(0.5).unwrap();
-        assert!(model.hour_z(Level::of_bytes(12_000_000)) > 6.0);
-        assert!(model.hour_z(Level::of_bytes(2_000_000)) < 3.0);
-        assert!(model.own_hour_p(Level::of_bytes(1_400_000)) > 1e-3);
-        assert!(model.own_hour_p(Level::of_bytes(40_000_000)) < 1e-5);
+        assert!(model.hour_z(3, Level::of_bytes(12_000_000)) > 6.0);
+        assert!(model.hour_z(3, Level::of_bytes(2_000_000)) < 5.0);
+        assert!(model.own_hour_p(3, Level::of_bytes(1_400_000)) > 1e-3);
+        assert!(model.own_hour_p(3, Level::of_bytes(40_000_000)) < 1e-5);
+        assert!(model.day_z(Level::of_bytes(240_000_000)) > 4.0);
+    }
+
+    #[test]
+    fn a_nightly_peak_does_not_hide_the_same_volume_at_noon() {
+        let history = steady(20, |_, hour| if hour == 2 { 5_000_000_000 } else { 2_000_000 });
+        let model = history.model(0.5).unwrap();
+        assert!(model.hour_z(2, Level::of_bytes(5_000_000_000)) < 6.0);
+        assert!(model.hour_z(12, Level::of_bytes(1_000_000_000)) > 20.0);
+    }
+
+    #[test]
+    fn ranges_merged_into_their_network_add_their_hours() {
+        let mut one = steady(3, |_, _| 1_000_000);
+        one.absorb(steady(5, |_, _| 3_000_000));
+        assert_eq!(one.days.len(), 5);
+        let first = one.days[0].hours[7].log2().unwrap();
+        assert!((bytes_of(first) / 4_000_000.0).log2().abs() < 0.2);
     }
 
     #[test]
     fn two_days_are_not_a_model() {
-        let mut history = DestinationHistory::new(Hour(0));
-        for day in 0..2 {
-            history.days.push_back(DestinationDay { day, hours: 24, total: Level(9), top: Level(9) });
-        }
-        assert!(history.model(0.5).is_none());
+        assert!(steady(2, |_, _| 9_000).model(0.5).is_none());
     }
 }

@@ -1,14 +1,15 @@
 //! What is remembered of one ENI, and the model of it for one day.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::counts::{BalanceCounts, SizeCounts};
-use super::destination::{DestinationHistory, DestinationKey, DestinationModel};
+use super::destination::{DestinationHistory, DestinationKey, DestinationModel, HourLevel};
 use super::level::Level;
-use super::robust::{median, spread};
+use super::robust::spread;
 use super::series::{self, DaySamples, SERIES, Series, SeriesModel};
 use crate::limits::{DESTINATIONS_PER_ENI_MAX, HISTORY_DAYS, PORTS_PER_ENI_MAX};
 use crate::net::{Addr, Prefix};
@@ -139,7 +140,18 @@ pub struct EniHistory {
     pub balance: VecDeque<BalanceDay>,
     /// Client ports, sorted by (protocol, port).
     pub ports: Vec<PortUse>,
+    /// Networks (/16, /32) that the ENI rotates through: object stores and CDNs answer from
+    /// another /24 every day. They are one destination each (detection.md F.2).
+    pub rotating: BTreeSet<RotatingNetwork>,
 }
+
+/// A network that is one destination, as text so that it can be stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RotatingNetwork(DestinationKey);
+
+/// Ranges of one network known to an ENI from which the network is one destination.
+const ROTATING_MIN: usize = 4;
 
 impl EniHistory {
     /// An ENI first seen in `hour`.
@@ -155,7 +167,44 @@ impl EniHistory {
             novelty: VecDeque::new(),
             balance: VecDeque::new(),
             ports: Vec::new(),
+            rotating: BTreeSet::new(),
         }
+    }
+
+    /// The networks that are one destination each.
+    pub fn rotating_networks(&self) -> BTreeSet<Prefix> {
+        self.rotating.iter().filter_map(|r| r.0.parent()).collect()
+    }
+
+    /// Merges the ranges of networks that the ENI rotates through into one destination each.
+    fn merge_rotating(&mut self) {
+        let mut ranges: BTreeMap<Prefix, usize> = BTreeMap::new();
+        for parent in self.destinations.keys().filter_map(DestinationKey::parent) {
+            *ranges.entry(parent).or_default() += 1;
+        }
+        let found = ranges.into_iter().filter(|(_, count)| *count >= ROTATING_MIN);
+        self.rotating.extend(found.map(|(parent, _)| RotatingNetwork(DestinationKey::Network(parent))));
+        let rotating = self.rotating_networks();
+        let inside = |key: &DestinationKey| key.parent().is_some_and(|p| rotating.contains(&p));
+        let ranges: Vec<DestinationKey> = self
+            .destinations
+            .keys()
+            .filter(|key| inside(key) && key.parent().map(DestinationKey::Network).as_ref() != Some(*key))
+            .cloned()
+            .collect();
+        for key in ranges {
+            let whole = key.clone().rolled_into(&rotating);
+            let Some(history) = self.destinations.remove(&key) else { continue };
+            match self.destinations.entry(whole) {
+                Entry::Occupied(mut entry) => entry.get_mut().absorb(history),
+                Entry::Vacant(entry) => {
+                    entry.insert(history);
+                }
+            }
+        }
+        // A network that is no longer used is forgotten with its destination.
+        let destinations = &self.destinations;
+        self.rotating.retain(|r| destinations.contains_key(&r.0));
     }
 
     /// Drops what has left the look-back before `day`, and the least of what exceeds a bound:
@@ -180,6 +229,7 @@ impl EniHistory {
             destination.forget(day);
         }
         self.destinations.retain(|_, d| !old(Hour(d.last_hour).day().0));
+        self.merge_rotating();
         self.evict_destinations();
     }
 
@@ -245,6 +295,7 @@ impl EniHistory {
         EniModel {
             series: Series::ALL.map(|s| SeriesModel::learn(&self.days, s, day)),
             parents,
+            rotating: self.rotating_networks(),
             destinations,
             novelty,
             balance,
@@ -252,15 +303,11 @@ impl EniHistory {
         }
     }
 
-    /// Usual spread, in doublings, of daily largest hours within a destination of this ENI.
+    /// Usual spread, in doublings, of the hours of a destination of this ENI.
     fn pooled_spread(&self) -> f64 {
-        let residuals = self.destinations.values().filter(|d| d.days.len() >= 3).flat_map(|d| {
-            let mut tops: Vec<f64> = d.days.iter().map(|x| x.top.log2()).collect();
-            let middle = median(&mut tops).unwrap_or(0.0);
-            tops.into_iter().map(move |y| y - middle)
-        });
+        let residuals = self.destinations.values().filter(|d| d.days.len() >= 3).flat_map(|d| d.residuals());
         let mut residuals = residuals.peekable();
-        // No destination with history: one doubling, the usual day-to-day spread of a service.
+        // No destination with history: one doubling, the usual hour-to-hour spread of a service.
         if residuals.peek().is_none() { 1.0 } else { spread(residuals) }
     }
 }
@@ -281,6 +328,8 @@ pub struct EniModel {
     pub series: [SeriesModel; SERIES],
     /// Networks used, with the first hour of use.
     pub parents: BTreeMap<Prefix, u32>,
+    /// Networks that are one destination each.
+    pub rotating: BTreeSet<Prefix>,
     /// Known destinations; with a volume model where there is history enough.
     pub destinations: BTreeMap<DestinationKey, Option<DestinationModel>>,
     /// Rate and sizes of new destinations.
@@ -302,12 +351,17 @@ pub struct DestinationToday {
     pub first_hour: u32,
     /// Last hour with traffic.
     pub last_hour: u32,
-    /// Hours, largest hour and sum of what may be learned (quarantined hours are left out).
-    pub learned_hours: u8,
-    /// Largest hour, application bytes.
-    pub learned_top_bytes: u64,
-    /// Sum, application bytes.
+    /// Application bytes that may be learned (quarantined hours are left out).
     pub learned_bytes: u64,
+    /// Levels of the hours that may be learned.
+    pub learned_hours: [HourLevel; 24],
+}
+
+impl DestinationToday {
+    /// Whether any of it may be learned.
+    pub fn is_learned(&self) -> bool {
+        self.learned_hours.iter().any(|h| h.log2().is_some())
+    }
 }
 
 /// What an ENI did so far on the day being lived.
@@ -366,7 +420,7 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
     let active_hours = today.samples.seen.count_ones() as u8;
     let mut novelty = NoveltyDay { day, active_hours, ..NoveltyDay::default() };
     for (key, met) in today.destinations {
-        if met.learned_hours == 0 {
+        if !met.is_learned() {
             continue;
         }
         if let Some(class) = met.novelty {
@@ -377,9 +431,8 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
         known.last_hour = met.last_hour;
         known.days.push_back(super::destination::DestinationDay {
             day,
-            hours: met.learned_hours,
             total: Level::of_bytes(met.learned_bytes),
-            top: Level::of_bytes(met.learned_top_bytes),
+            hours: met.learned_hours,
         });
     }
     history.novelty.push_back(novelty);

@@ -115,7 +115,7 @@ impl History {
         }
         for (id, lived) in &today.enis {
             let fleet = self.fleets.entry((Arc::clone(&id.account), Arc::clone(&id.region))).or_default();
-            for (key, met) in lived.destinations.iter().filter(|(_, met)| met.learned_hours > 0) {
+            for (key, met) in lived.destinations.iter().filter(|(_, met)| met.is_learned()) {
                 fleet.note_destination(key, &lived.group, met.first_hour, met.last_hour);
             }
             for (protocol, port) in &lived.ports {

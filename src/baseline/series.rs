@@ -54,8 +54,12 @@ impl DaySamples {
     }
 }
 
-/// Weight of the wider cell's middle against the samples of the narrower (detection.md B.3).
-const SHRINK_WEIGHT: f64 = 4.0;
+/// Weight of the hour of day's middle against the samples of an hour of the week, of which 28
+/// days give four (detection.md B.3).
+const CELL_WEIGHT: f64 = 4.0;
+/// Weight of the ENI's middle against the samples of an hour of the day. Small: 28 days give 28,
+/// and a nightly backup ten doublings above the rest must not be pulled towards it.
+pub(super) const HOUR_WEIGHT: f64 = 1.0;
 /// Largest samples kept to describe an ENI's own tail.
 const TOP: usize = 12;
 /// Range of the volume histograms: 1 KiB to 2^40 KiB (1 EiB/1024), one significant digit.
@@ -76,7 +80,7 @@ pub struct SeriesModel {
     pub spread: f64,
     /// Samples behind it.
     pub n: u32,
-    /// The largest past levels, descending, doublings.
+    /// The largest past residuals, descending, doublings.
     top: Vec<f64>,
     /// Past volumes in KiB.
     pub volumes: Histogram<u32>,
@@ -102,20 +106,23 @@ impl SeriesModel {
         let of_day: [f64; 24] = std::array::from_fn(|hour| {
             let n = by_hour[hour].len() as f64;
             let middle = median(&mut by_hour[hour]).unwrap_or(overall);
-            shrink(middle, n, overall, SHRINK_WEIGHT)
+            shrink(middle, n, overall, HOUR_WEIGHT)
         });
         let middle = std::array::from_fn(|hour| {
             let n = by_cell[hour].len() as f64;
             let cell = median(&mut by_cell[hour]).unwrap_or(of_day[hour]);
-            shrink(cell, n, of_day[hour], SHRINK_WEIGHT)
+            shrink(cell, n, of_day[hour], CELL_WEIGHT)
         });
-        let spread = spread((0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])));
+        let mut residuals: Vec<f64> =
+            (0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])).collect();
+        let spread = spread(residuals.iter().copied());
+        residuals.sort_unstable_by(|a, b| b.total_cmp(a));
+        residuals.truncate(TOP);
         let mut volumes = volume_histogram();
         for level in &all {
             volumes.saturating_record((super::level::bytes_of(*level) / 1024.0) as u64);
         }
-        let top = all.iter().rev().take(TOP).copied().collect();
-        Self { middle, spread, n: all.len() as u32, top, volumes }
+        Self { middle, spread, n: all.len() as u32, top: residuals, volumes }
     }
 
     /// Standardised distance of `level` at `hour` of the day.
@@ -123,11 +130,12 @@ impl SeriesModel {
         (level.log2() - self.middle[hour]) / self.spread
     }
 
-    /// Probability of at least `level` judged by this ENI's own past alone: what has happened
-    /// before is not news at any hour, and beyond the largest the tail falls off as the spacing
-    /// of the largest samples says (exponential in doublings: Hill 1975).
-    pub fn own_p(&self, level: Level) -> f64 {
-        own_tail_p(&self.top, self.n, level.log2())
+    /// Probability of at least `level` at `hour` judged by this ENI's own past alone: departures
+    /// this far from the usual have happened before, or the tail beyond the largest falls off as
+    /// the spacing of the largest says (exponential in doublings: Hill 1975). An ENI that departs
+    /// often is damped by its own past, whatever the pool says.
+    pub fn own_p(&self, hour: usize, level: Level) -> f64 {
+        own_tail_p(&self.top, self.n, level.log2() - self.middle[hour])
     }
 
     /// The ENI's usual upper end, bytes per hour: 99th percentile of its past hours.
@@ -180,9 +188,16 @@ mod tests {
         let model = SeriesModel::learn(&days, Series::Client, Day(28));
         assert!(model.z(2, Level::of_bytes(9 << 30)) < 8.0);
         assert!(model.z(14, Level::of_bytes(9 << 30)) > 20.0);
-        // But it has happened before at another hour, so its size alone is no news.
-        assert!(model.own_p(Level::of_bytes(8 << 30)) > 1e-2);
-        assert!(model.own_p(Level::of_bytes(512 << 30)) < 1e-4);
+        assert!(model.own_p(2, Level::of_bytes(8 << 30)) > 1e-2);
+        assert!(model.own_p(14, Level::of_bytes(8 << 30)) < 1e-4);
+    }
+
+    #[test]
+    fn an_eni_that_bursts_at_any_hour_is_damped_by_its_own_past() {
+        let days =
+            history(28, |day, hour| if (day * 24 + hour as u32) % 37 == 0 { 4 << 30 } else { 1 << 20 });
+        let model = SeriesModel::learn(&days, Series::Client, Day(28));
+        assert!(model.own_p(5, Level::of_bytes(4 << 30)) > 1e-2);
     }
 
     #[test]
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn without_history_nothing_is_surprising() {
         let model = SeriesModel::learn(&VecDeque::new(), Series::Client, Day(3));
-        assert_eq!((model.n, model.own_p(Level::of_bytes(1 << 40))), (0, 1.0));
+        assert_eq!((model.n, model.own_p(3, Level::of_bytes(1 << 40))), (0, 1.0));
         assert_eq!(model.usual_max_bytes(), 0);
     }
 

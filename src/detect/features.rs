@@ -148,9 +148,15 @@ pub struct EniFeatures {
 }
 
 impl EniFeatures {
-    /// Reads them off a closed hour. `is_port_known` says whether the ENI or the account has
+    /// Reads them off a closed hour. `rotating` are the networks that are one destination each
+    /// for this ENI; `is_port_known` says whether the ENI or the account has
     /// used a client port before.
-    pub fn of(hour: &EniHour, settings: &Settings, is_port_known: impl Fn(u8, u16) -> bool) -> Self {
+    pub fn of(
+        hour: &EniHour,
+        settings: &Settings,
+        rotating: &BTreeSet<Prefix>,
+        is_port_known: impl Fn(u8, u16) -> bool,
+    ) -> Self {
         let mut features = Self::default();
         let (mut reached, mut refused) = (BTreeSet::new(), BTreeSet::new());
         for flow in &hour.flows {
@@ -179,7 +185,8 @@ impl EniFeatures {
                 continue;
             }
             reached.insert(flow.peer.widen(24, 48));
-            features.add_client(flow, rare, settings);
+            let key = DestinationKey::of(flow.peer, &flow.service, &settings.named).rolled_into(rotating);
+            features.add_client(flow, key, rare);
         }
         features.fan_out = reached.len() as u64;
         features.rejected_fan_out = refused.len() as u64;
@@ -188,8 +195,7 @@ impl EniFeatures {
         features
     }
 
-    fn add_client(&mut self, flow: &FlowWindow, rare: Option<RareEvent>, settings: &Settings) {
-        let key = DestinationKey::of(flow.peer, &flow.service, &settings.named);
+    fn add_client(&mut self, flow: &FlowWindow, key: DestinationKey, rare: Option<RareEvent>) {
         let at = self.destinations.entry(key).or_default();
         at.add(flow);
         self.client_app_bytes += flow.egress_app_bytes();

@@ -9,7 +9,7 @@ use super::features::{EniFeatures, KeyHour};
 use super::score::{Score, Severity};
 use super::unit::{Against, Subject, Unit, UnitKind};
 use crate::baseline::counts::producer_consumer_ratio;
-use crate::baseline::destination::DestinationKey;
+use crate::baseline::destination::{DestinationKey, HourLevel};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Novelty, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel, POOLS, Pool, RARE_EVENTS};
 use crate::baseline::level::Level;
@@ -83,7 +83,7 @@ pub fn score_hour(
             || context.model.ports.contains(&(protocol, port))
             || context.fleet_history.is_some_and(|f| f.is_port_known(protocol, port, now))
     };
-    let features = EniFeatures::of(hour, settings, is_port_known);
+    let features = EniFeatures::of(hour, settings, &context.model.rotating, is_port_known);
     live(hour, &features, settings, today);
     let units = units(hour, &features, context, today, tier);
     let against = against(context, &today.group, settings);
@@ -98,7 +98,7 @@ pub fn score_hour(
             if quarantine {
                 held_back += unit.app_bytes();
             } else {
-                learn_destination(today, key, unit.app_bytes());
+                learn_destination(today, key, now, unit.app_bytes());
                 pool_destination(&unit, &mut outcome.z);
             }
         }
@@ -138,7 +138,7 @@ fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut
     today.ports.extend(&features.ports);
     for (key, traffic) in &features.destinations {
         let at = today.destinations.entry(key.clone()).or_default();
-        if at.app_bytes == 0 && at.learned_hours == 0 {
+        if at.app_bytes == 0 && !at.is_learned() {
             at.first_hour = now.0;
         }
         at.last_hour = now.0;
@@ -149,10 +149,9 @@ fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut
     }
 }
 
-fn learn_destination(today: &mut EniToday, key: &DestinationKey, app_bytes: u64) {
+fn learn_destination(today: &mut EniToday, key: &DestinationKey, now: Hour, app_bytes: u64) {
     if let Some(at) = today.destinations.get_mut(key) {
-        at.learned_hours += 1;
-        at.learned_top_bytes = at.learned_top_bytes.max(app_bytes);
+        at.learned_hours[now.of_day()] = HourLevel::of_bytes(app_bytes);
         at.learned_bytes += app_bytes;
     }
 }
@@ -199,7 +198,7 @@ fn pool_series(
 
 fn pool_destination(unit: &Unit, z: &mut Vec<(Pool, f64)>) {
     if let UnitKind::Destination { app_bytes, day_app_bytes, model: Some(model), .. } = &unit.kind {
-        z.push((Pool::DestinationHour, model.hour_z(Level::of_bytes(*app_bytes))));
+        z.push((Pool::DestinationHour, model.hour_z(unit.hour_of_day, Level::of_bytes(*app_bytes))));
         z.push((Pool::DestinationDay, model.day_z(Level::of_bytes(*day_app_bytes))));
     }
 }
@@ -237,7 +236,7 @@ fn units(
     let now = hour.hour;
     let confidence = tier.confidence() * hour.coverage.seen_share();
     let unit = |subject, kind| Unit { subject, kind, hour_of_day: now.of_day(), confidence };
-    let speaker = speaker(features, context.model);
+    let speaker = speaker(features, context.model, now.of_day());
     let group = Arc::clone(&today.group);
     let mut units = Vec::new();
     for (key, traffic) in &features.destinations {
@@ -272,10 +271,14 @@ fn units(
 }
 
 /// The destination that contributes most of what is above the usual: it speaks for the ENI.
-fn speaker<'a>(features: &'a EniFeatures, model: &EniModel) -> Option<&'a DestinationKey> {
+fn speaker<'a>(
+    features: &'a EniFeatures,
+    model: &EniModel,
+    hour_of_day: usize,
+) -> Option<&'a DestinationKey> {
     let excess = |key: &DestinationKey, traffic: &KeyHour| {
         let usual = model.destinations.get(key).and_then(Option::as_ref);
-        let usual = usual.map_or(0.0, |m| crate::baseline::level::bytes_of(m.hour_middle));
+        let usual = usual.map_or(0.0, |m| m.expected_hour_bytes(hour_of_day));
         traffic.app_bytes as f64 - usual
     };
     let by_excess = features.destinations.iter().map(|(key, t)| (excess(key, t), key));

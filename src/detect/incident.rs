@@ -26,9 +26,9 @@ const NEWS_FACTOR: u64 = 4;
 /// ENIs of one group, and their share of it, that make a change of the fleet.
 const FLEET_ENIS_MIN: usize = 3;
 /// Risk from which an ENI counts as showing the change, bits.
-const FLEET_BITS_MIN: f64 = 10.0;
+const FLEET_BITS_MIN: f64 = 6.0;
 /// Most that a change of the fleet is worth, bits: somebody should look once, not first.
-const FLEET_RISK_MAX: f64 = 20.0;
+const FLEET_RISK_MAX: f64 = 15.0;
 /// Remembered subjects; the oldest go first.
 const REMEMBERED_MAX: usize = 200_000;
 
@@ -262,11 +262,14 @@ impl Incidents {
         incident.decided_second = now_second;
         if incident.kept.is_sent() {
             incident.tell();
-            let id = incident.id.clone();
-            if incident.is_shared_cause() {
-                self.told.insert(shared, (id, today));
-            }
-        } else if incident.kept == Kept::Continues
+        }
+        // The strongest of a change of the fleet speaks for it, whether or not it is sent.
+        if (incident.kept.is_sent() && incident.is_shared_cause())
+            || (incident.is_fleet_change && news.is_none())
+        {
+            self.told.insert(shared, (incident.id.clone(), today));
+        }
+        if incident.kept == Kept::Continues
             && let Some(id) = &news
         {
             let (id, eni) = (id.clone(), Arc::clone(&key.0.eni));
@@ -281,7 +284,7 @@ impl Incidents {
     fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
         let mut by_cause: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, Subject), Vec<(EniId, f64)>> =
             BTreeMap::new();
-        for incident in self.open.values().filter(|i| i.subject != Subject::Spread) {
+        for incident in self.open.values() {
             let EniId { account, region, .. } = &incident.eni;
             let cause = (
                 Arc::clone(account),
@@ -297,7 +300,7 @@ impl Incidents {
             }
             let members = group_enis(&shown[0].0, &group) as usize;
             for (eni, risk) in &shown {
-                let alike = |other: f64| other >= FLEET_BITS_MIN && other >= risk / 2.0;
+                let alike = |other: f64| other >= FLEET_BITS_MIN && other >= risk / 3.0;
                 let sharing = shown.iter().filter(|(_, other)| alike(*other)).count();
                 if sharing >= FLEET_ENIS_MIN
                     && sharing * 2 >= members

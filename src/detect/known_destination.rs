@@ -1,11 +1,11 @@
-//! D3, volume to a known destination: an hour against the usual largest hour of a day, and the
-//! day so far against the usual day (T1030, T1041, T1567.002). Catches "use a service that is
+//! D3, volume to a known destination: an hour against what this hour of the
+//! day usually brings, and the day so far against the usual day (T1030, T1041, T1567.002). Catches "use a service that is
 //! already familiar".
 
 use super::evidence::{Detector, Evidence};
 use crate::baseline::destination::DestinationModel;
 use crate::baseline::fleet::{FleetModel, Pool};
-use crate::baseline::level::{Level, bytes_of};
+use crate::baseline::level::Level;
 
 /// Application bytes in an hour below which a known destination raises nothing.
 const FLOOR_BYTES: u64 = 1 << 20;
@@ -16,6 +16,7 @@ const HOURS_PER_DAY: f64 = 24.0;
 pub fn evidence(
     hour_app_bytes: u64,
     day_app_bytes: u64,
+    hour_of_day: usize,
     model: &DestinationModel,
     fleet: &FleetModel,
 ) -> Vec<Evidence> {
@@ -23,24 +24,24 @@ pub fn evidence(
         return Vec::new();
     }
     let (hour, day) = (Level::of_bytes(hour_app_bytes), Level::of_bytes(day_app_bytes));
-    let n = u64::from(model.days);
-    let hour_p =
-        fleet.tails[Pool::DestinationHour as usize].p(model.hour_z(hour)).max(model.own_hour_p(hour));
+    let hour_p = fleet.tails[Pool::DestinationHour as usize]
+        .p(model.hour_z(hour_of_day, hour))
+        .max(model.own_hour_p(hour_of_day, hour));
     let day_p = fleet.tails[Pool::DestinationDay as usize].p(model.day_z(day)).max(model.own_day_p(day));
     vec![
         Evidence {
             detector: Detector::KnownDestinationHour,
             p: hour_p,
             observed: hour_app_bytes as f64,
-            expected: bytes_of(model.hour_middle),
-            n,
+            expected: model.expected_hour_bytes(hour_of_day),
+            n: u64::from(model.hours),
         },
         Evidence {
             detector: Detector::KnownDestinationDay,
             p: (day_p / HOURS_PER_DAY).min(1.0),
             observed: day_app_bytes as f64,
-            expected: bytes_of(model.day_middle),
-            n,
+            expected: model.expected_day_bytes(),
+            n: u64::from(model.days),
         },
     ]
 }

@@ -4,8 +4,8 @@
 //! one new destination of class k that receives at least b. `lambda_k` is the ENI's own rate of
 //! such destinations, shrunk to the median ENI of its group; `S_k` the survival of first-day
 //! sizes, its own where it has them, else its group's. An ENI that meets new destinations all
-//! day damps itself. Several at once: the j-th largest of the day against a Poisson-gamma count
-//! of destinations at least that large, best j of 2, 4, 8, ... corrected for the choice.
+//! day damps itself. Several at once: the j-th largest of the day against a geometric count of
+//! destinations at least that large, best j of 2, 4, 8, ... corrected for the choice.
 
 use super::evidence::{Detector, Evidence};
 use crate::baseline::eni::{Novelty, NoveltyModel};
@@ -62,8 +62,7 @@ pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior)
             let size = Level::of_bytes(met[j - 1].1);
             let expected: f64 =
                 HOURS_PER_DAY * Novelty::ALL.iter().map(|&k| rate(k, size, own, prior)).sum::<f64>();
-            let seen: u32 = own.sizes.iter().map(|s| s.n()).sum();
-            (poisson_gamma_tail(j, expected, f64::from(seen) + 1.0), j, expected)
+            (geometric_tail(j, expected), j, expected)
         })
         .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))?;
     let (day_p, j, expected) = best;
@@ -72,44 +71,11 @@ pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior)
     Some(Evidence { detector: Detector::NewDestinations, p, observed: j as f64, expected, n })
 }
 
-/// P(N >= j) for a Poisson count whose mean is itself uncertain (gamma with `shape`): the
-/// negative binomial. With shape 1 it is geometric; a known mean gives Poisson. `j` >= 1.
-fn poisson_gamma_tail(j: usize, mean: f64, shape: f64) -> f64 {
-    let q = mean / (mean + shape);
-    // log P(N = j), then the following terms fall by at most r from one to the next.
-    let j_f = j as f64;
-    let log_term = ln_gamma(j_f + shape) - ln_gamma(shape) - ln_gamma(j_f + 1.0)
-        + shape * (1.0 - q).ln()
-        + j_f * q.max(1e-300).ln();
-    let (mut term, mut sum, mut k) = (log_term.exp(), 0.0, j_f);
-    for _ in 0..10_000 {
-        sum += term;
-        term *= q * (k + shape) / (k + 1.0);
-        k += 1.0;
-        if term < sum * 1e-12 {
-            break;
-        }
-    }
-    sum.clamp(1e-300, 1.0)
-}
-
-/// Logarithm of the gamma function (Lanczos 1964, g = 7, n = 9; error below 1e-13). x > 0.
-fn ln_gamma(x: f64) -> f64 {
-    const C: [f64; 9] = [
-        0.999_999_999_999_809_9,
-        676.520_368_121_885_1,
-        -1_259.139_216_722_402_8,
-        771.323_428_777_653_1,
-        -176.615_029_162_140_6,
-        12.507_343_278_686_905,
-        -0.138_571_095_265_720_12,
-        9.984_369_578_019_572e-6,
-        1.505_632_735_149_311_6e-7,
-    ];
-    let x = x - 1.0;
-    let t = x + 7.5;
-    let series = C[1..].iter().zip(1_u8..).fold(C[0], |sum, (c, i)| sum + c / (x + f64::from(i)));
-    0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + series.ln()
+/// P(N >= j) for a geometric count with this mean: a Poisson count whose rate is itself
+/// exponential. New destinations come in bursts (a deploy brings ten at once), for which a plain
+/// Poisson count would be surprised without end.
+fn geometric_tail(j: usize, mean: f64) -> f64 {
+    (mean / (1.0 + mean)).powi(j as i32).clamp(1e-300, 1.0)
 }
 
 #[cfg(test)]
@@ -170,12 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn the_count_tail_is_geometric_at_shape_one() {
-        for (j, mean) in [(1, 0.5), (3, 0.1), (10, 2.0)] {
-            let q: f64 = mean / (1.0 + mean);
-            let got = poisson_gamma_tail(j, mean, 1.0);
-            assert!((got / q.powi(j as i32) - 1.0).abs() < 1e-6, "{j} {mean}");
-        }
-        assert!((ln_gamma(5.0) - 24.0_f64.ln()).abs() < 1e-10);
+    fn bursts_of_small_new_destinations_are_less_surprising_than_a_poisson_count_says() {
+        // Ten when 0.24 are expected: 1e-13 by Poisson.
+        let p = geometric_tail(10, 0.24);
+        assert!((1e-8..1e-6).contains(&p), "{p}");
+        assert!((geometric_tail(1, 0.5) - 1.0 / 3.0).abs() < 1e-12);
     }
 }

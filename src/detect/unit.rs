@@ -147,7 +147,13 @@ impl Unit {
                     all.push(new_destination::evidence(*class, *day_app_bytes, &eni.novelty, prior));
                 }
                 if let Some(model) = model {
-                    all.extend(known_destination::evidence(*app_bytes, *day_app_bytes, model, fleet));
+                    all.extend(known_destination::evidence(
+                        *app_bytes,
+                        *day_app_bytes,
+                        self.hour_of_day,
+                        model,
+                        fleet,
+                    ));
                 }
                 if let Some(rest) = rest_app_bytes {
                     let hour = rest + app_bytes;

@@ -35,7 +35,7 @@ pub(super) fn series_evidence(
         return None;
     }
     let level = Level::of_bytes(app_bytes);
-    let p = fleet.tails[pool as usize].p(model.z(hour_of_day, level)).max(model.own_p(level));
+    let p = fleet.tails[pool as usize].p(model.z(hour_of_day, level)).max(model.own_p(hour_of_day, level));
     let expected = bytes_of(model.middle[hour_of_day]);
     Some(Evidence { detector, p, observed: app_bytes as f64, expected, n: u64::from(model.n) })
 }
