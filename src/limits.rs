@@ -15,8 +15,6 @@ pub const INFLATE_RATIO_MAX: u64 = 200;
 pub const INFLATE_RATIO_FREE_BYTES: u64 = 64 << 20;
 /// Largest Parquet or JSON-envelope object held in memory, bytes.
 pub const BUFFERED_OBJECT_BYTES_MAX: u64 = 1 << 30;
-/// Deepest JSON accepted in envelopes (serde_json's own default is 128).
-pub const JSON_DEPTH_MAX: usize = 128;
 /// Columns in one format: 54 VPC + 36 TGW fields, and room for what AWS adds.
 pub const COLUMNS_MAX: usize = 256;
 /// Unknown column names kept per object.
@@ -38,3 +36,9 @@ const _: () = assert!(BUFFERED_OBJECT_BYTES_MAX <= OBJECT_TEXT_BYTES_MAX);
 pub const PORTS_PER_ENI_MAX: usize = 128;
 /// Own addresses remembered per ENI (AWS allows 50 IPv4 and 50 IPv6 on the largest instances).
 pub const OWN_ADDRESSES_MAX: usize = 128;
+/// Destinations of one ENI followed through a day; beyond, they are judged by their hour alone.
+pub const DESTINATIONS_PER_ENI_DAY_MAX: usize = 4_096;
+/// Destinations remembered per account and region; the longest unused go first.
+pub const DESTINATIONS_PER_ACCOUNT_MAX: usize = 200_000;
+/// Most bytes believed of one record: 100 Gbit/s for an aggregation interval of 600 s is 7.5 TB.
+pub const RECORD_BYTES_MAX: u64 = 1 << 44;

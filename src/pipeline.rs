@@ -9,7 +9,8 @@ use rayon::prelude::*;
 
 use crate::alert::{self, Alert, Provenance};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
-use crate::baseline::fleet::{FleetHistory, FleetModel};
+use crate::baseline::fleet::{FleetHistory, FleetModel, Pool};
+use crate::baseline::level::Level;
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
 use crate::detect::{EniContext, HourOutcome, Incident, Incidents, Settings, Threshold, against, score_hour};
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
@@ -78,7 +79,8 @@ pub struct Pipeline {
 struct Living {
     snapshot: Snapshot,
     today: Today,
-    thresholds: BTreeMap<Place, Threshold>,
+    /// One threshold for all places: the budget is the operator's, not the account's.
+    threshold: Threshold,
     /// Objects by hour, for the alerts of the day.
     objects: BTreeMap<(Hour, Place), crate::window::HourObjects>,
     blank_eni: EniModel,
@@ -90,6 +92,20 @@ type Place = (Arc<str>, Arc<str>);
 
 fn place(id: &EniId) -> Place {
     (Arc::clone(&id.account), Arc::clone(&id.region))
+}
+
+/// Adds the whole days of known destinations to the pools: a day so far is compared with days.
+fn pool_days(living: &mut Living) {
+    for (id, lived) in &living.today.enis {
+        let Some(model) = living.snapshot.enis.get(id) else { continue };
+        let pooled = living.today.fleets.entry(place(id)).or_default();
+        for (key, met) in lived.destinations.iter().filter(|(_, met)| met.is_learned()) {
+            if let Some(Some(known)) = model.destinations.get(key) {
+                let z = known.day_z(Level::of_bytes(met.learned_bytes));
+                pooled.pools[Pool::DestinationDay as usize].add(z);
+            }
+        }
+    }
 }
 
 impl Pipeline {
@@ -143,15 +159,13 @@ impl Pipeline {
         self.history.advance(day);
         let (snapshot, rows) = self.history.snapshot(day);
         let budget = self.settings.budget_per_day_per_1000_enis;
-        // One threshold for all places: the budget is the operator's, not the account's.
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
         let threshold = self.incidents.threshold(day, enis, budget);
-        let thresholds = snapshot.fleets.keys().map(|place| (place.clone(), threshold)).collect();
         output.day_begins(day, &rows)?;
         self.living = Some(Living {
             snapshot,
             today: Today::default(),
-            thresholds,
+            threshold,
             objects: BTreeMap::new(),
             blank_eni: EniHistory::new(day.first_hour()).model(day),
             blank_fleet: FleetModel::learn(&FleetHistory::default(), &[], 0),
@@ -160,11 +174,12 @@ impl Pipeline {
     }
 
     fn leave_day<O: Output>(&mut self, output: &mut O) -> Result<(), O::Error> {
-        let Some(living) = self.living.take() else { return Ok(()) };
+        let Some(mut living) = self.living.take() else { return Ok(()) };
         let day = living.snapshot.day;
         let incidents = self.incidents.end_day(day);
         let alerts: Vec<Alert> = incidents.par_iter().map(|i| self.write_up(i, &living)).collect();
         output.day_ends(day, &alerts)?;
+        pool_days(&mut living);
         self.history.fold(day, living.today);
         Ok(())
     }
@@ -238,10 +253,9 @@ impl Pipeline {
             pooled.pools[*pool as usize].add(*z);
         }
         pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
-        let threshold = living.thresholds.get(&place(&eni.id)).copied().unwrap_or_default();
         let group = Arc::clone(&lived.group);
         living.today.enis.insert(eni.id.clone(), lived);
-        self.incidents.note(eni, &group, outcome, threshold);
+        self.incidents.note(eni, &group, outcome, living.threshold);
     }
 
     fn count(&mut self, eni: &EniHour) {
@@ -251,8 +265,9 @@ impl Pipeline {
         if eni.class == EniClass::Relay {
             self.tally.relays.insert(eni.id.clone());
         } else {
-            self.tally.egress_bytes += eni.totals.egress_bytes;
-            self.tally.ingress_bytes += eni.totals.ingress_bytes;
+            let tally = &mut self.tally;
+            tally.egress_bytes = tally.egress_bytes.saturating_add(eni.totals.egress_bytes);
+            tally.ingress_bytes = tally.ingress_bytes.saturating_add(eni.totals.ingress_bytes);
         }
     }
 

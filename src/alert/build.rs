@@ -88,7 +88,7 @@ pub fn build(
             tier: best.tier.as_str().into(),
             age_days: rounded(f64::from(age_hours) / 24.0),
             active_hours,
-            confidence: rounded(best.unit.confidence),
+            confidence: rounded(best.tier.confidence() * best.unit.seen),
             group: incident.place.group.to_string(),
             group_enis,
         },

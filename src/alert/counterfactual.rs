@@ -25,17 +25,19 @@ pub(super) fn counterfactuals(incident: &Incident, against: &Against<'_>) -> Vec
         let whole = volume_of(&unit.kind);
         let bytes = (whole as f64 * factor).floor();
         let verb = if incident.kept.is_sent() { "sent" } else { "kept" };
+        let hour = incident.best_hour.of_day();
+        let (least, was) = (super::text::bytes(bytes), super::text::bytes(whole as f64));
         found.push(Counterfactual {
             kind: "egress_bytes_below".into(),
             value: bytes,
-            text: format!("would not have been {verb} below {}", super::text::bytes(bytes)),
+            text: format!("would not have been {verb} for {least} instead of {was} by the end of its hour {hour:02}:00 UTC"),
         });
     }
     if let UnitKind::Destination { novelty: Some(_), .. } = unit.kind {
         found.push(Counterfactual {
-            kind: "known_for_hours".into(),
+            kind: "first_used_hours_earlier".into(),
             value: f64::from(crate::baseline::eni::AGED_HOURS),
-            text: "would not have been new had this ENI used the destination on an earlier day".into(),
+            text: "would not have been new had this ENI first used the destination three days earlier".into(),
         });
     }
     found

@@ -121,7 +121,7 @@ pub struct Alert {
     pub protocol: u8,
     /// Service port with most bytes.
     pub port: u16,
-    /// `client`, `served` or `unknown`.
+    /// `client` (a role that nothing proves counts as client) or `served`.
     pub role: String,
     /// First packet, RFC 3339 UTC.
     pub first_seen: String,
@@ -135,8 +135,8 @@ pub struct Alert {
     pub score: f64,
     /// Whether `watch` sends it.
     pub emitted: bool,
-    /// `budget`, `high`, or why it was kept back: `below_threshold`, `learning`, `continues`,
-    /// `suppressed`.
+    /// `budget`, `high`, `fleet_change`, or why it was kept back: `below_threshold`, `learning`,
+    /// `continues`.
     pub emitted_reason: String,
     /// Event time at which `watch` would have sent it, RFC 3339 UTC; the time it was kept back
     /// when it was not sent.
@@ -179,6 +179,6 @@ pub struct Alert {
     pub objects: Vec<String>,
     /// How many input objects there are beyond those listed.
     pub objects_more: u64,
-    /// A query for the hourly rows behind it, DuckDB and Athena.
+    /// A DuckDB query, run in the lake's directory, for the ENI's hourly rows of those hours.
     pub query: String,
 }

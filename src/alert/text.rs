@@ -32,7 +32,9 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
     let (seen, usual) = (bytes(observed), bytes(expected));
     match detector {
         Detector::NewDestination => {
-            format!("{seen} on its first day to a destination {class}; such destinations usually get {usual}")
+            format!(
+                "{seen} since midnight UTC to a destination {class}; such destinations usually get {usual}"
+            )
         }
         Detector::NewDestinations => {
             format!(
@@ -46,7 +48,7 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
             format!("{seen} in the hour; this hour usually sees {usual} ({n} active hours)")
         }
         Detector::KnownDestinationDay => {
-            format!("{seen} in the day so far; a day is usually {usual} ({n} days)")
+            format!("{seen} since midnight UTC; a day is usually {usual} ({n} days)")
         }
         Detector::FanOut => format!("{observed:.0} networks contacted in the hour; {expected:.0} usual"),
         Detector::RejectedFanOut => {
@@ -70,6 +72,11 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
     }
 }
 
+/// Whether all of it went to one address or range.
+fn is_one_peer(alert: &Alert) -> bool {
+    alert.destinations_more == 0 && alert.destinations.iter().all(|d| d.peer == alert.peer)
+}
+
 /// A ratio in [-1, 1] as per cent sent.
 fn share(ratio: f64) -> f64 {
     (ratio + 1.0) * 50.0
@@ -82,16 +89,18 @@ pub(super) fn sentence(alert: &Alert, incident: &Incident) -> String {
     let span = if hours == 1 { "1 h".to_owned() } else { format!("{hours} h") };
     let to = match &incident.subject {
         Subject::Destination(_) if alert.peer == alert.destination => alert.peer.clone(),
-        Subject::Destination(_) => format!("{} ({})", alert.peer, alert.destination),
+        Subject::Destination(_) if is_one_peer(alert) => format!("{} ({})", alert.peer, alert.destination),
+        Subject::Destination(_) => format!("several addresses of {}", alert.destination),
         Subject::Served(_) => format!("the client {}", alert.peer),
-        Subject::Spread => {
-            format!("{} destinations", alert.destinations.len() as u64 + alert.destinations_more)
-        }
+        Subject::Spread => match &incident.best.unit.kind {
+            UnitKind::Spread { met, .. } if !met.is_empty() => format!("{} new destinations", met.len()),
+            _ => "many destinations".to_owned(),
+        },
     };
     let verb = if matches!(incident.subject, Subject::Served(_)) { "served" } else { "sent" };
     let why = alert.detectors.first().map_or(String::new(), |d| format!(": {}", d.text));
     let fleet = if incident.is_fleet_change {
-        format!("; {} of group {} show the same at once", incident.enis.len().max(3), incident.place.group)
+        format!("; {} ENIs of group {} show the same today", incident.sharing_enis, incident.place.group)
     } else {
         String::new()
     };

@@ -88,7 +88,7 @@ pub struct BalanceCounts {
     bins: [u32; BALANCE_BINS],
 }
 
-/// The producer/consumer ratio (Bullard & Gerth, FloCon 2014): 1 pure push, 0 balanced, -1 pull.
+/// The producer/consumer ratio (Bullard & Gerth, `FloCon` 2014): 1 pure push, 0 balanced, -1 pull.
 pub fn producer_consumer_ratio(out_bytes: u64, in_bytes: u64) -> f64 {
     let (sent, received) = (out_bytes as f64, in_bytes as f64);
     if sent + received == 0.0 { 0.0 } else { (sent - received) / (sent + received) }

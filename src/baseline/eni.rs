@@ -152,6 +152,8 @@ pub struct RotatingNetwork(DestinationKey);
 
 /// Ranges of one network known to an ENI from which the network is one destination.
 const ROTATING_MIN: usize = 4;
+/// Distinct days on which they were first met: four touched in an hour are a scan, not a CDN.
+const ROTATING_DAYS_MIN: usize = 3;
 
 impl EniHistory {
     /// An ENI first seen in `hour`.
@@ -178,11 +180,16 @@ impl EniHistory {
 
     /// Merges the ranges of networks that the ENI rotates through into one destination each.
     fn merge_rotating(&mut self) {
-        let mut ranges: BTreeMap<Prefix, usize> = BTreeMap::new();
-        for parent in self.destinations.keys().filter_map(DestinationKey::parent) {
-            *ranges.entry(parent).or_default() += 1;
+        let mut ranges: BTreeMap<Prefix, (usize, BTreeSet<u32>)> = BTreeMap::new();
+        for (key, known) in &self.destinations {
+            if let Some(parent) = key.parent() {
+                let (count, days) = ranges.entry(parent).or_default();
+                *count += 1;
+                days.insert(Hour(known.first_hour).day().0);
+            }
         }
-        let found = ranges.into_iter().filter(|(_, count)| *count >= ROTATING_MIN);
+        let rotates = |count: usize, days: usize| count >= ROTATING_MIN && days >= ROTATING_DAYS_MIN;
+        let found = ranges.into_iter().filter(|(_, (count, days))| rotates(*count, days.len()));
         self.rotating.extend(found.map(|(parent, _)| RotatingNetwork(DestinationKey::Network(parent))));
         let rotating = self.rotating_networks();
         let inside = |key: &DestinationKey| key.parent().is_some_and(|p| rotating.contains(&p));
@@ -305,7 +312,8 @@ impl EniHistory {
 
     /// Usual spread, in doublings, of the hours of a destination of this ENI.
     fn pooled_spread(&self) -> f64 {
-        let residuals = self.destinations.values().filter(|d| d.days.len() >= 3).flat_map(|d| d.residuals());
+        let residuals =
+            self.destinations.values().filter(|d| d.days.len() >= 3).flat_map(DestinationHistory::residuals);
         let mut residuals = residuals.peekable();
         // No destination with history: one doubling, the usual hour-to-hour spread of a service.
         if residuals.peek().is_none() { 1.0 } else { spread(residuals) }
@@ -423,8 +431,8 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
         if !met.is_learned() {
             continue;
         }
-        if let Some(class) = met.novelty {
-            novelty.sizes[class as usize].add(Level::of_bytes(met.app_bytes));
+        if let Some(class) = met.novelty.filter(|_| !history.destinations.contains_key(&key)) {
+            novelty.sizes[class as usize].add(Level::of_bytes(met.learned_bytes));
         }
         let known =
             history.destinations.entry(key).or_insert_with(|| DestinationHistory::new(Hour(met.first_hour)));

@@ -12,7 +12,7 @@ use super::eni::{AGED_HOURS, EniModel, Novelty};
 use super::level::Level;
 use super::robust::median;
 use super::tail::{Tail, ZCounts};
-use crate::limits::HISTORY_DAYS;
+use crate::limits::{DESTINATIONS_PER_ACCOUNT_MAX, HISTORY_DAYS};
 use crate::window::{Day, Hour};
 
 /// Standardised values that are pooled over ENIs.
@@ -78,6 +78,7 @@ impl FleetHistory {
     pub fn note_destination(&mut self, key: &DestinationKey, group: &Arc<str>, first: u32, last: u32) {
         let uses = self.destinations.entry(key.clone()).or_default();
         let used = uses.entry(Arc::clone(group)).or_insert(Used { first_hour: first, last_hour: last });
+        used.first_hour = used.first_hour.min(first);
         used.last_hour = used.last_hour.max(last);
     }
 
@@ -90,6 +91,19 @@ impl FleetHistory {
         }
     }
 
+    fn evict_destinations(&mut self) {
+        let excess = self.destinations.len().saturating_sub(DESTINATIONS_PER_ACCOUNT_MAX);
+        if excess > 0 {
+            let last = |uses: &BTreeMap<Arc<str>, Used>| uses.values().map(|u| u.last_hour).max();
+            let mut oldest: Vec<_> =
+                self.destinations.iter().map(|(k, uses)| (last(uses), k.clone())).collect();
+            oldest.sort_unstable();
+            for (_, key) in oldest.into_iter().take(excess) {
+                self.destinations.remove(&key);
+            }
+        }
+    }
+
     /// Drops what has left the look-back before `day`.
     pub fn forget(&mut self, day: Day) {
         let old = |last_hour: u32| Hour(last_hour).day().0 + (HISTORY_DAYS as u32) < day.0;
@@ -97,6 +111,7 @@ impl FleetHistory {
             uses.retain(|_, used| !old(used.last_hour));
             !uses.is_empty()
         });
+        self.evict_destinations();
         self.ports.retain(|(_, _, used)| !old(used.last_hour));
         while self.days.front().is_some_and(|d| d.day + (HISTORY_DAYS as u32) < day.0) {
             self.days.pop_front();
@@ -119,7 +134,7 @@ const PRIOR_PER_HOUR: f64 = 1.0 / 24.0;
 const RATE_FLOOR_EVENTS: f64 = 0.5;
 
 impl NoveltyPrior {
-    fn learn<'a>(enis: impl Iterator<Item = &'a EniModel> + Clone) -> Self {
+    fn learn<'a>(enis: &(impl Iterator<Item = &'a EniModel> + Clone)) -> Self {
         let mut sizes: [SizeCounts; Novelty::ALL.len()] = Default::default();
         for eni in enis.clone() {
             for (to, from) in sizes.iter_mut().zip(&eni.novelty.sizes) {
@@ -185,10 +200,10 @@ impl FleetModel {
             .filter(|(_, count)| **count >= GROUP_ENIS_MIN)
             .map(|(group, _)| {
                 let members = enis.iter().filter(|(g, _)| g == group).map(|(_, e)| *e);
-                (Arc::clone(group), NoveltyPrior::learn(members))
+                (Arc::clone(group), NoveltyPrior::learn(&members))
             })
             .collect();
-        novelty.insert("".into(), NoveltyPrior::learn(enis.iter().map(|(_, e)| *e)));
+        novelty.insert("".into(), NoveltyPrior::learn(&enis.iter().map(|(_, e)| *e)));
         let mut balance = BalanceCounts::default();
         enis.iter().for_each(|(_, e)| balance.merge(&e.balance));
         let mut pools: [ZCounts; POOLS] = Default::default();

@@ -25,7 +25,12 @@ impl Level {
     }
 
     fn of(value: f64) -> Self {
-        Self(((1.0 + value).log2() * STEPS).round().clamp(0.0, f64::from(u16::MAX)) as u16)
+        Self::of_log2((1.0 + value).log2())
+    }
+
+    /// The level that is this many doublings.
+    pub fn of_log2(doublings: f64) -> Self {
+        Self((doublings * STEPS).round().clamp(0.0, f64::from(u16::MAX)) as u16)
     }
 
     /// Doublings.

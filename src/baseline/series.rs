@@ -125,6 +125,11 @@ impl SeriesModel {
         Self { middle, spread, n: all.len() as u32, top: residuals, volumes }
     }
 
+    /// The level expected at `hour` of the day.
+    pub fn expected(&self, hour: usize) -> Level {
+        Level::of_log2(self.middle[hour])
+    }
+
     /// Standardised distance of `level` at `hour` of the day.
     pub fn z(&self, hour: usize, level: Level) -> f64 {
         (level.log2() - self.middle[hour]) / self.spread

@@ -19,16 +19,10 @@ const PRIOR_WEIGHT: f64 = 200.0;
 const _: () = assert!(BINS == ((Z_MAX - Z_MIN) * BINS_PER_Z) as usize);
 
 /// Counts of past out-of-sample z values. Sums merge in any order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZCounts {
     /// Sparse: (bin, count), sorted by bin.
     bins: Vec<(u16, u64)>,
-}
-
-impl Default for ZCounts {
-    fn default() -> Self {
-        Self { bins: Vec::new() }
-    }
 }
 
 impl ZCounts {

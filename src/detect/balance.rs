@@ -1,5 +1,5 @@
 //! D7, producer/consumer flip: an exchange that sends more of its bytes than this ENI's usually
-//! do (PCR: Bullard & Gerth, FloCon 2014; T1048, T1020). Tells upload from download.
+//! do (PCR: Bullard & Gerth, `FloCon` 2014; T1048, T1020). Tells upload from download.
 
 use super::evidence::{Detector, Evidence};
 use crate::baseline::counts::{BalanceCounts, producer_consumer_ratio};

@@ -74,12 +74,23 @@ impl Detector {
         match self {
             Self::NewDestination => &["T1041", "T1048", "T1567"],
             Self::NewDestinations => &["T1041", "T1048", "T1030"],
-            Self::Volume => &["T1048", "T1020"],
+            Self::Volume | Self::Balance => &["T1048", "T1020"],
             Self::KnownDestinationHour | Self::KnownDestinationDay => &["T1030", "T1041", "T1567.002"],
             Self::FanOut | Self::RejectedFanOut => &["T1046", "T1090", "T1071"],
-            Self::Balance => &["T1048", "T1020"],
             Self::Protocol => &["T1095", "T1572", "T1071.004", "T1571", "T1048.003"],
             Self::Served => &["T1190", "T1048"],
+        }
+    }
+
+    /// Detectors of its family that can speak of the same unit: the correction for taking the
+    /// strongest.
+    pub fn alternatives(self) -> f64 {
+        match self {
+            Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay => 3.0,
+            Self::FanOut | Self::RejectedFanOut => 2.0,
+            Self::NewDestination | Self::NewDestinations | Self::Balance | Self::Protocol | Self::Served => {
+                1.0
+            }
         }
     }
 
@@ -120,7 +131,7 @@ impl Evidence {
 /// Most that any one probability is worth: 2^-20 is once in 120 ENI-years of hours.
 pub const BITS_MAX: f64 = 20.0;
 
-/// `-log2 p`, in [0, BITS_MAX].
+/// `-log2 p`, in 0 to `BITS_MAX`.
 pub fn bits(p: f64) -> f64 {
     if p >= 1.0 { 0.0 } else { (-p.max(1e-30).log2()).clamp(0.0, BITS_MAX) }
 }

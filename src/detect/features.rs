@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Settings;
 use super::protocol::RareEvent;
 use crate::baseline::destination::DestinationKey;
-use crate::baseline::fleet::RARE_EVENTS;
+use crate::limits::PAIRS_PER_ENI_HOUR_MAX;
 use crate::net::Prefix;
 use crate::record::Action;
 use crate::window::{EniHour, FlowWindow, Role};
@@ -61,19 +61,21 @@ pub struct KeyHour {
     pub reaches_more: u64,
     /// A protocol used against its nature, with the application bytes of it.
     pub rare: Option<(RareEvent, u64)>,
+    /// (protocol, port) used as a proven client, in one hour.
+    pub ports: BTreeSet<(u8, u16)>,
 }
 
 impl KeyHour {
     fn add(&mut self, flow: &FlowWindow) {
         let first =
             if self.egress_records == 0 && self.first_second == 0 { u32::MAX } else { self.first_second };
-        self.app_bytes += flow.egress_app_bytes();
-        self.ingress_app_bytes += flow.ingress_app_bytes();
-        self.egress_bytes += flow.egress_bytes;
-        self.ingress_bytes += flow.ingress_bytes;
-        self.egress_packets += flow.egress_packets;
-        self.ingress_packets += flow.ingress_packets;
-        self.egress_records += u64::from(flow.egress_records);
+        self.app_bytes = self.app_bytes.saturating_add(flow.egress_app_bytes());
+        self.ingress_app_bytes = self.ingress_app_bytes.saturating_add(flow.ingress_app_bytes());
+        self.egress_bytes = self.egress_bytes.saturating_add(flow.egress_bytes);
+        self.ingress_bytes = self.ingress_bytes.saturating_add(flow.ingress_bytes);
+        self.egress_packets = self.egress_packets.saturating_add(flow.egress_packets);
+        self.ingress_packets = self.ingress_packets.saturating_add(flow.ingress_packets);
+        self.egress_records = self.egress_records.saturating_add(u64::from(flow.egress_records));
         self.first_second = first.min(flow.first_second);
         self.last_second = self.last_second.max(flow.last_second);
         if flow.service > self.service {
@@ -91,13 +93,13 @@ impl KeyHour {
     /// Adds another hour, or another destination, of the same incident.
     pub fn merge(&mut self, other: &Self) {
         let fresh = self.last_second == 0;
-        self.app_bytes += other.app_bytes;
-        self.ingress_app_bytes += other.ingress_app_bytes;
-        self.egress_bytes += other.egress_bytes;
-        self.ingress_bytes += other.ingress_bytes;
-        self.egress_packets += other.egress_packets;
-        self.ingress_packets += other.ingress_packets;
-        self.egress_records += other.egress_records;
+        self.app_bytes = self.app_bytes.saturating_add(other.app_bytes);
+        self.ingress_app_bytes = self.ingress_app_bytes.saturating_add(other.ingress_app_bytes);
+        self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
+        self.ingress_bytes = self.ingress_bytes.saturating_add(other.ingress_bytes);
+        self.egress_packets = self.egress_packets.saturating_add(other.egress_packets);
+        self.ingress_packets = self.ingress_packets.saturating_add(other.ingress_packets);
+        self.egress_records = self.egress_records.saturating_add(other.egress_records);
         self.first_second =
             if fresh { other.first_second } else { self.first_second.min(other.first_second) };
         self.last_second = self.last_second.max(other.last_second);
@@ -109,19 +111,20 @@ impl KeyHour {
                 |r: &&mut Reach| (r.peer, r.protocol, r.port) == (reach.peer, reach.protocol, reach.port);
             match self.reaches.iter_mut().find(same) {
                 Some(known) => {
-                    known.egress_bytes += reach.egress_bytes;
-                    known.ingress_bytes += reach.ingress_bytes;
+                    known.egress_bytes = known.egress_bytes.saturating_add(reach.egress_bytes);
+                    known.ingress_bytes = known.ingress_bytes.saturating_add(reach.ingress_bytes);
                 }
                 None => self.reaches.push(*reach),
             }
         }
-        self.reaches_more += other.reaches_more;
+        self.reaches_more = self.reaches_more.saturating_add(other.reaches_more);
         self.trim();
     }
 
     fn trim(&mut self) {
         self.reaches.sort_unstable_by(|a, b| b.cmp(a));
-        self.reaches_more += self.reaches.len().saturating_sub(REACHES_MAX) as u64;
+        self.reaches_more =
+            self.reaches_more.saturating_add(self.reaches.len().saturating_sub(REACHES_MAX) as u64);
         self.reaches.truncate(REACHES_MAX);
     }
 }
@@ -139,12 +142,8 @@ pub struct EniFeatures {
     pub fan_out: u64,
     /// Networks whose contact was rejected.
     pub rejected_fan_out: u64,
-    /// Client (protocol, port) used.
-    pub ports: BTreeSet<(u8, u16)>,
     /// (protocol, port) it served on.
     pub listeners: BTreeSet<(u8, u16)>,
-    /// Rare events that happened.
-    pub rare: [bool; RARE_EVENTS],
 }
 
 impl EniFeatures {
@@ -188,7 +187,9 @@ impl EniFeatures {
             let key = DestinationKey::of(flow.peer, &flow.service, &settings.named).rolled_into(rotating);
             features.add_client(flow, key, rare);
         }
-        features.fan_out = reached.len() as u64;
+        // Rolled up beyond ranges, there were at least as many as the cap lets through.
+        let floor = if hour.rollup_level >= 2 { PAIRS_PER_ENI_HOUR_MAX as u64 } else { 0 };
+        features.fan_out = floor.max(reached.len() as u64);
         features.rejected_fan_out = refused.len() as u64;
         features.destinations.values_mut().for_each(KeyHour::trim);
         features.served.values_mut().for_each(KeyHour::trim);
@@ -198,9 +199,8 @@ impl EniFeatures {
     fn add_client(&mut self, flow: &FlowWindow, key: DestinationKey, rare: Option<RareEvent>) {
         let at = self.destinations.entry(key).or_default();
         at.add(flow);
-        self.client_app_bytes += flow.egress_app_bytes();
+        self.client_app_bytes = self.client_app_bytes.saturating_add(flow.egress_app_bytes());
         if let Some(event) = rare {
-            self.rare[event as usize] = true;
             let bytes = flow.egress_app_bytes();
             if at.rare.is_none_or(|(_, have)| have < bytes) {
                 at.rare = Some((event, bytes));
@@ -208,7 +208,7 @@ impl EniFeatures {
         }
         // A role that nothing proves teaches no port: it may be a reply from a high port.
         if flow.role == Role::Client {
-            self.ports.insert((flow.protocol, flow.port));
+            at.ports.insert((flow.protocol, flow.port));
         }
     }
 }

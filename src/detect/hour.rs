@@ -1,5 +1,6 @@
 //! One ENI-hour through all detectors.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Settings;
@@ -7,20 +8,22 @@ use super::balance;
 use super::evidence::Evidence;
 use super::features::{EniFeatures, KeyHour};
 use super::score::{Score, Severity};
-use super::unit::{Against, Subject, Unit, UnitKind};
+use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 use crate::baseline::counts::producer_consumer_ratio;
 use crate::baseline::destination::{DestinationKey, HourLevel};
-use crate::baseline::eni::{EniHistory, EniModel, EniToday, Novelty, Tier};
-use crate::baseline::fleet::{FleetHistory, FleetModel, POOLS, Pool, RARE_EVENTS};
+use crate::baseline::eni::{AGED_HOURS, DestinationToday, EniHistory, EniModel, EniToday, Novelty, Tier};
+use crate::baseline::fleet::{FleetHistory, FleetModel, Pool, RARE_EVENTS};
 use crate::baseline::level::Level;
 use crate::baseline::series::Series;
+use crate::limits::{DESTINATIONS_PER_ENI_DAY_MAX, PORTS_PER_ENI_MAX};
+use crate::net::Prefix;
 use crate::window::{EniHour, Hour};
 
-/// Risk from which an hour of a destination is not learned from for a week (detection.md B.3):
+/// Risk from which a subject's hour is not learned from for a week (detection.md B.3):
 /// otherwise a leak teaches the baseline that it is normal.
 pub const QUARANTINE_BITS: f64 = 15.0;
 /// Risk from which a unit becomes, or joins, an incident.
-pub const KEEP_BITS: f64 = 4.0;
+pub const KEEP_BITS: f64 = 7.0;
 
 /// What is known of the ENI that is scored.
 #[derive(Clone, Copy, Debug)]
@@ -87,30 +90,32 @@ pub fn score_hour(
     live(hour, &features, settings, today);
     let units = units(hour, &features, context, today, tier);
     let against = against(context, &today.group, settings);
-    let mut outcome =
-        HourOutcome { units: units.len() as u64, rare: features.rare, ..HourOutcome::default() };
-    let mut held_back = 0;
+    let mut outcome = HourOutcome { units: units.len() as u64, ..HourOutcome::default() };
+    let mut held = HeldBack::default();
     for unit in units {
         let (evidence, score) = unit.score(&against);
-        let quarantine =
-            score.risk >= QUARANTINE_BITS && tier > Tier::Learning && !is_released(&unit.subject);
-        if let Subject::Destination(key) = &unit.subject {
-            if quarantine {
-                held_back += unit.app_bytes();
-            } else {
-                learn_destination(today, key, now, unit.app_bytes());
-                pool_destination(&unit, &mut outcome.z);
-            }
+        let stands_out = score.risk >= QUARANTINE_BITS || score.severity >= Severity::High;
+        if stands_out && tier > Tier::Learning && !is_released(&unit.subject) {
+            held.subjects.insert(unit.subject.clone());
         }
         if score.risk >= KEEP_BITS || score.severity >= Severity::High {
             let traffic = traffic_of(&unit.subject, &features, today);
             outcome.scored.push(Scored { unit, evidence, score, traffic, tier });
         }
     }
+    if held.subjects.contains(&Subject::Spread) {
+        let new = new_keys(&features, today).map(|(key, _)| Subject::Destination(key.clone()));
+        held.subjects.extend(new.collect::<Vec<_>>());
+    }
+    learn(&features, &held, context.model, now, tier, today, &mut outcome);
     outcome.traffic = all_traffic(&features);
-    live_series(&features, held_back, now, today);
-    pool_series(context.model, now, held_back > 0, tier, today, &mut outcome.z);
     outcome
+}
+
+/// Subjects of an hour that are not learned from: a leak must not teach that it is normal.
+#[derive(Default)]
+struct HeldBack {
+    subjects: BTreeSet<Subject>,
 }
 
 /// What units of this ENI are compared with.
@@ -124,7 +129,7 @@ pub fn against<'a>(context: &EniContext<'a>, group: &str, settings: &Settings) -
     }
 }
 
-/// Notes identity, ports and destinations of the hour; volumes that may be learned come later.
+/// Notes identity and destinations of the hour; what may be learned comes after scoring.
 fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut EniToday) {
     let now = hour.hour;
     today.last_hour = today.last_hour.max(now);
@@ -135,71 +140,74 @@ fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut
     }
     today.own.extend(&hour.own);
     today.listeners.extend(&features.listeners);
-    today.ports.extend(&features.ports);
     for (key, traffic) in &features.destinations {
-        let at = today.destinations.entry(key.clone()).or_default();
-        if at.app_bytes == 0 && !at.is_learned() {
-            at.first_hour = now.0;
+        if today.destinations.len() >= DESTINATIONS_PER_ENI_DAY_MAX && !today.destinations.contains_key(key) {
+            continue;
         }
+        let at = today
+            .destinations
+            .entry(key.clone())
+            .or_insert_with(|| DestinationToday { first_hour: now.0, ..DestinationToday::default() });
         at.last_hour = now.0;
-        at.app_bytes += traffic.app_bytes;
+        at.app_bytes = at.app_bytes.saturating_add(traffic.app_bytes);
+    }
+}
+
+/// Takes in what may be learned of the hour: all but the subjects that stood out.
+fn learn(
+    features: &EniFeatures,
+    held: &HeldBack,
+    model: &EniModel,
+    now: Hour,
+    tier: Tier,
+    today: &mut EniToday,
+    outcome: &mut HourOutcome,
+) {
+    let mut client = 0_u64;
+    for (key, traffic) in &features.destinations {
+        if held.subjects.contains(&Subject::Destination(key.clone())) {
+            continue;
+        }
+        client = client.saturating_add(traffic.app_bytes);
+        today.ports.extend(traffic.ports.iter().take(PORTS_PER_ENI_MAX));
+        if let Some((event, _)) = traffic.rare {
+            outcome.rare[event as usize] = true;
+        }
         if traffic.app_bytes >= balance::LEARN_BYTES {
             today.balance.add(producer_consumer_ratio(traffic.app_bytes, traffic.ingress_app_bytes));
         }
-    }
-}
-
-fn learn_destination(today: &mut EniToday, key: &DestinationKey, now: Hour, app_bytes: u64) {
-    if let Some(at) = today.destinations.get_mut(key) {
-        at.learned_hours[now.of_day()] = HourLevel::of_bytes(app_bytes);
-        at.learned_bytes += app_bytes;
-    }
-}
-
-fn live_series(features: &EniFeatures, held_back: u64, now: Hour, today: &mut EniToday) {
-    let at = now.of_day();
-    let served_top = features.served.values().map(|t| t.app_bytes).max().unwrap_or(0);
-    let samples = &mut today.samples;
-    samples.seen |= 1 << at;
-    let client = features.client_app_bytes.saturating_sub(held_back);
-    samples.levels[Series::Client as usize][at] = Level::of_bytes(client);
-    samples.levels[Series::ServedTop as usize][at] = Level::of_bytes(served_top);
-    samples.levels[Series::FanOut as usize][at] = Level::of_count(features.fan_out);
-    samples.levels[Series::RejectedFanOut as usize][at] = Level::of_count(features.rejected_fan_out);
-}
-
-/// z of the series of an ENI with history, for tomorrow's pools.
-fn pool_series(
-    model: &EniModel,
-    now: Hour,
-    quarantined: bool,
-    tier: Tier,
-    today: &EniToday,
-    z: &mut Vec<(Pool, f64)>,
-) {
-    if tier == Tier::Learning {
-        return;
-    }
-    let pools = [
-        (Series::Client, Pool::Client),
-        (Series::ServedTop, Pool::ServedTop),
-        (Series::FanOut, Pool::FanOut),
-        (Series::RejectedFanOut, Pool::RejectedFanOut),
-    ];
-    const _: () = assert!(POOLS == 6);
-    for (series, pool) in pools {
-        if quarantined && series == Series::Client {
-            continue;
+        if let Some(at) = today.destinations.get_mut(key) {
+            at.learned_hours[now.of_day()] = HourLevel::of_bytes(traffic.app_bytes);
+            at.learned_bytes = at.learned_bytes.saturating_add(traffic.app_bytes);
         }
-        let level = today.samples.levels[series as usize][now.of_day()];
-        z.push((pool, model.series[series as usize].z(now.of_day(), level)));
+        if let Some(Some(known)) = model.destinations.get(key) {
+            let z = known.hour_z(now.of_day(), Level::of_bytes(traffic.app_bytes));
+            outcome.z.push((Pool::DestinationHour, z));
+        }
     }
-}
-
-fn pool_destination(unit: &Unit, z: &mut Vec<(Pool, f64)>) {
-    if let UnitKind::Destination { app_bytes, day_app_bytes, model: Some(model), .. } = &unit.kind {
-        z.push((Pool::DestinationHour, model.hour_z(unit.hour_of_day, Level::of_bytes(*app_bytes))));
-        z.push((Pool::DestinationDay, model.day_z(Level::of_bytes(*day_app_bytes))));
+    let is_clean = |prefix: &&Prefix| !held.subjects.contains(&Subject::Served(**prefix));
+    let served = features.served.keys().filter(is_clean).map(|p| features.served[p].app_bytes).max();
+    let spread_held = held.subjects.contains(&Subject::Spread);
+    let levels = [
+        (Series::Client, Pool::Client, Some(Level::of_bytes(client))),
+        (Series::ServedTop, Pool::ServedTop, Some(Level::of_bytes(served.unwrap_or(0)))),
+        (Series::FanOut, Pool::FanOut, (!spread_held).then(|| Level::of_count(features.fan_out))),
+        (
+            Series::RejectedFanOut,
+            Pool::RejectedFanOut,
+            (!spread_held).then(|| Level::of_count(features.rejected_fan_out)),
+        ),
+    ];
+    let at = now.of_day();
+    today.samples.seen |= 1 << at;
+    for (series, pool, level) in levels {
+        let of_series = &model.series[series as usize];
+        // A held-back hour leaves the expected value in its place: the series has no gap.
+        let learned = level.unwrap_or_else(|| of_series.expected(at));
+        today.samples.levels[series as usize][at] = learned;
+        if tier > Tier::Learning && level.is_some() {
+            outcome.z.push((pool, of_series.z(at, learned)));
+        }
     }
 }
 
@@ -211,8 +219,12 @@ fn novelty(
     tier: Tier,
     now: Hour,
 ) -> Option<Novelty> {
-    if context.model.destinations.contains_key(key) {
-        return None;
+    if let Some(known) = context.model.destinations.get(key) {
+        // Without a volume model, one touch a day ahead must not make a destination familiar.
+        let first = context.history.and_then(|h| h.destinations.get(key)).map_or(now.0, |d| d.first_hour);
+        if known.is_some() || first + AGED_HOURS <= now.0 {
+            return None;
+        }
     }
     if tier == Tier::Learning && context.fleet_history.is_some_and(|f| f.is_known_to(key, group, now)) {
         // A new member of a group does what the group does.
@@ -234,24 +246,28 @@ fn units(
     tier: Tier,
 ) -> Vec<Unit> {
     let now = hour.hour;
-    let confidence = tier.confidence() * hour.coverage.seen_share();
-    let unit = |subject, kind| Unit { subject, kind, hour_of_day: now.of_day(), confidence };
+    let seen = hour.coverage.seen_share().max(SEEN_MIN);
+    let unit = |subject, kind| Unit { subject, kind, hour_of_day: now.of_day(), tier, seen };
     let speaker = speaker(features, context.model, now.of_day());
     let group = Arc::clone(&today.group);
     let mut units = Vec::new();
     for (key, traffic) in &features.destinations {
-        let lived = today.destinations.get_mut(key).expect("`live` entered every destination of the hour");
         let novelty = novelty(key, context, &group, tier, now);
-        lived.novelty = novelty;
+        // Beyond the day's bound a destination is judged by its hour alone.
+        let lived = today.destinations.get_mut(key).map(|lived| {
+            lived.novelty = novelty;
+            lived.app_bytes
+        });
         let kind = UnitKind::Destination {
             app_bytes: traffic.app_bytes,
-            day_app_bytes: lived.app_bytes,
+            day_app_bytes: lived.unwrap_or(traffic.app_bytes),
             ingress_app_bytes: traffic.ingress_app_bytes,
             paired: traffic.ingress_packets > 0,
             novelty,
             rare: traffic.rare,
-            rest_app_bytes: (speaker == Some(key)).then_some(features.client_app_bytes - traffic.app_bytes),
-            model: context.model.destinations.get(key).and_then(Clone::clone),
+            rest_app_bytes: (speaker == Some(key))
+                .then_some(features.client_app_bytes.saturating_sub(traffic.app_bytes)),
+            model: context.model.destinations.get(key).and_then(Clone::clone).map(Box::new),
         };
         units.push(unit(Subject::Destination(key.clone()), kind));
     }
@@ -264,7 +280,7 @@ fn units(
         _ => today.destinations.values().filter_map(|d| d.novelty.map(|n| (n, d.app_bytes))).collect(),
     };
     met.sort_unstable_by_key(|(class, bytes)| (std::cmp::Reverse(*bytes), *class));
-    let app_bytes = new_keys(features, today).map(|(_, t)| t.app_bytes).sum();
+    let app_bytes = new_keys(features, today).fold(0, |sum: u64, (_, t)| sum.saturating_add(t.app_bytes));
     let (fan_out, rejected_fan_out) = (features.fan_out, features.rejected_fan_out);
     units.push(unit(Subject::Spread, UnitKind::Spread { met, fan_out, rejected_fan_out, app_bytes }));
     units

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::budget::{self, DayScores, Threshold};
 use super::evidence::Family;
 use super::features::KeyHour;
-use super::hour::{HourOutcome, Scored};
+use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
 use super::score::{Score, Severity};
 use super::unit::{Subject, UnitKind};
 use crate::baseline::eni::Tier;
@@ -26,7 +26,7 @@ const NEWS_FACTOR: u64 = 4;
 /// ENIs of one group, and their share of it, that make a change of the fleet.
 const FLEET_ENIS_MIN: usize = 3;
 /// Risk from which an ENI counts as showing the change, bits.
-const FLEET_BITS_MIN: f64 = 6.0;
+const FLEET_BITS_MIN: f64 = 10.0;
 /// Most that a change of the fleet is worth, bits: somebody should look once, not first.
 const FLEET_RISK_MAX: f64 = 15.0;
 /// Remembered subjects; the oldest go first.
@@ -54,6 +54,8 @@ pub enum Kept {
     SentHigh,
     /// Sent: within the budget.
     SentBudget,
+    /// Sent: HIGH by rule, but most of a peer group shows it at once; told once for all of them.
+    SentFleetChange,
     /// Kept back: below the budget's threshold.
     BelowThreshold,
     /// Kept back: too little past to know what is normal.
@@ -68,6 +70,7 @@ impl Kept {
         match self {
             Self::SentHigh => "high",
             Self::SentBudget => "budget",
+            Self::SentFleetChange => "fleet_change",
             Self::BelowThreshold => "below_threshold",
             Self::Learning => "learning",
             Self::Continues => "continues",
@@ -76,7 +79,7 @@ impl Kept {
 
     /// Whether it is sent.
     pub fn is_sent(self) -> bool {
-        matches!(self, Self::SentHigh | Self::SentBudget)
+        matches!(self, Self::SentHigh | Self::SentBudget | Self::SentFleetChange)
     }
 }
 
@@ -93,7 +96,7 @@ pub struct Incident {
     pub first_hour: Hour,
     /// Hours with traffic of it.
     pub hours: Vec<Hour>,
-    /// The hour with most risk.
+    /// The hour of the worst severity, and of those with most risk.
     pub best: Scored,
     /// When that was.
     pub best_hour: Hour,
@@ -111,6 +114,8 @@ pub struct Incident {
     pub enis: BTreeSet<Arc<str>>,
     /// Most of a peer group shows it at once: a change of the fleet.
     pub is_fleet_change: bool,
+    /// ENIs of the group that show it, when it is a change of the fleet.
+    pub sharing_enis: u32,
     /// Threshold in force.
     pub threshold: Threshold,
     /// Instance, VPC, subnet and group of the ENI.
@@ -118,8 +123,7 @@ pub struct Incident {
     /// Five-minute objects missing, SKIPDATA and late records in its hours, and the sum of the
     /// seen shares.
     pub coverage: IncidentCoverage,
-    told_bytes: u64,
-    told_families: u8,
+    told: Option<Told>,
 }
 
 /// Where an ENI is.
@@ -148,14 +152,62 @@ pub struct IncidentCoverage {
     pub seen_sum: f64,
 }
 
-/// What is remembered of a subject after its day.
+/// What was sent of a cause.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Recent {
-    first_day: Day,
+struct Told {
+    id: IncidentId,
     last_day: Day,
-    told: Option<(IncidentId, Day)>,
-    bytes: u64,
+    app_bytes: u64,
     families: u8,
+    severity: Severity,
+}
+
+impl Told {
+    fn of(incident: &Incident, day: Day) -> Self {
+        Self {
+            id: incident.id.clone(),
+            last_day: day,
+            app_bytes: incident.traffic.app_bytes,
+            families: incident.families(),
+            severity: incident.best.score.severity,
+        }
+    }
+}
+
+/// What is remembered of a subject after its day.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Recent {
+    last_day: Day,
+    /// What was sent of it, by this ENI or another that showed it on the same day.
+    told: Option<Told>,
+    /// First and last day of the quarantine.
+    quarantined: Option<(Day, Day)>,
+}
+
+/// A subject in a peer group: what makes incidents of several ENIs one event.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cause {
+    account: Arc<str>,
+    region: Arc<str>,
+    group: Arc<str>,
+    subject: Subject,
+}
+
+impl Cause {
+    /// New destinations are one event whatever the groups; a change of the fleet is its group's.
+    fn of(incident: &Incident) -> Self {
+        let is_new = incident.is_new_destination();
+        Self {
+            account: Arc::clone(&incident.eni.account),
+            region: Arc::clone(&incident.eni.region),
+            group: if is_new && !incident.is_fleet_change {
+                "".into()
+            } else {
+                Arc::clone(&incident.place.group)
+            },
+            subject: incident.subject.clone(),
+        }
+    }
 }
 
 /// Incidents over days: the open ones of today and the memory of earlier ones.
@@ -163,9 +215,10 @@ pub struct Recent {
 pub struct Incidents {
     open: BTreeMap<(EniId, Subject), Incident>,
     recent: BTreeMap<(EniId, Subject), Recent>,
-    /// New destinations and fleet changes told today in an account, by any ENI: the others that
-    /// show them the same day are the same event. Only today: a service told once must not hide the next leak.
-    told: BTreeMap<(Arc<str>, Arc<str>, Subject), (IncidentId, Day)>,
+    /// New destinations and changes of the fleet that were sent today, by any ENI: the others
+    /// that show them the same day are the same event, unless they are news beside it. Only
+    /// today: a service told once must not hide the next leak.
+    told_today: BTreeMap<Cause, Told>,
     scores: VecDeque<DayScores>,
 }
 
@@ -176,10 +229,11 @@ impl Incidents {
         Threshold::learn(&self.scores, enis, per_day_per_1000_enis)
     }
 
-    /// Whether a subject's quarantine is over: a week has passed since it first scored.
+    /// Whether a subject's quarantine is over: it has stood out for a week, and nobody acted, so
+    /// it is learned from again.
     pub fn is_released(&self, eni: &EniId, subject: &Subject, today: Day) -> bool {
-        let known = self.recent.get(&(eni.clone(), subject.clone()));
-        known.is_some_and(|r| r.first_day.0 + TOLD_DAYS <= today.0)
+        let known = self.recent.get(&(eni.clone(), subject.clone())).and_then(|r| r.quarantined);
+        known.is_some_and(|(first, last)| last.0 + TOLD_DAYS >= today.0 && first.0 + TOLD_DAYS <= today.0)
     }
 
     /// Takes in what one ENI-hour gave.
@@ -228,85 +282,71 @@ impl Incidents {
     }
 
     fn decide_one(&mut self, key: &(EniId, Subject), now_second: i64) {
-        let before = self.recent.get(key).cloned();
-        let shared = (Arc::clone(&key.0.account), Arc::clone(&key.0.region), key.1.clone());
-        let told = self.told.get(&shared).cloned();
         let incident = self.open.get_mut(key).expect("keys come from `open`");
-        let today = incident.first_hour.day();
         if incident.kept.is_sent() {
             incident.revise();
             return;
         }
-        let fresh = |day: Day| day.0 + TOLD_DAYS >= today.0;
-        let own =
-            before.as_ref().and_then(|r| r.told.as_ref().map(|t| (t, r))).filter(|((_, day), _)| fresh(*day));
-        let news = match (&own, &told) {
-            (Some(((id, _), recent)), _) if !incident.is_news(recent.bytes, recent.families) => {
-                Some(id.clone())
-            }
-            (None, Some((id, day))) if fresh(*day) && matches!(key.1, Subject::Destination(_)) => {
-                Some(id.clone())
-            }
-            _ => None,
-        };
-        incident.continues = own.map(|((id, _), _)| id.clone()).or_else(|| news.clone());
-        let is_high = incident.severity() >= Severity::High;
+        let today = incident.first_hour.day();
+        let own = self
+            .recent
+            .get(key)
+            .and_then(|r| r.told.as_ref())
+            .filter(|t| t.last_day.0 + TOLD_DAYS >= today.0);
+        let cause = Cause::of(incident);
+        let shared =
+            self.told_today.get(&cause).filter(|told| told.id != incident.id && incident.is_shared_cause());
+        let known = [shared, own].into_iter().flatten().find(|told| !incident.is_news(told));
+        let is_high = incident.best.score.severity >= Severity::High;
         let risk = incident.risk();
         incident.kept = match (incident.best.tier, incident.threshold.0) {
-            _ if news.is_some() => Kept::Continues,
+            _ if known.is_some() => Kept::Continues,
+            _ if is_high && incident.is_fleet_change => Kept::SentFleetChange,
             _ if is_high => Kept::SentHigh,
             (Tier::Learning, _) | (_, None) => Kept::Learning,
             (_, Some(tau)) if risk >= tau => Kept::SentBudget,
             _ => Kept::BelowThreshold,
         };
+        incident.continues = known.or(own).map(|told| told.id.clone());
         incident.decided_second = now_second;
         if incident.kept.is_sent() {
             incident.tell();
-        }
-        // The strongest of a change of the fleet speaks for it, whether or not it is sent.
-        if (incident.kept.is_sent() && incident.is_shared_cause())
-            || (incident.is_fleet_change && news.is_none())
-        {
-            self.told.insert(shared, (incident.id.clone(), today));
-        }
-        if incident.kept == Kept::Continues
-            && let Some(id) = &news
-        {
-            let (id, eni) = (id.clone(), Arc::clone(&key.0.eni));
-            if let Some(first) = self.open.values_mut().find(|i| i.id == id) {
-                first.enis.insert(eni);
+            if incident.is_shared_cause() {
+                self.told_today.entry(cause).or_insert_with(|| Told::of(incident, today));
             }
+        } else if let (Kept::Continues, Some(id)) = (incident.kept, incident.continues.clone())
+            && let Some(first) = self.open.values_mut().find(|i| i.id == id)
+        {
+            first.enis.insert(Arc::clone(&key.0.eni));
         }
     }
 
     /// Marks subjects that most of a peer group shows on the same day, about as strongly: a
     /// deploy, a batch, a failover. One ENI that stands out from its group is not marked.
     fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
-        let mut by_cause: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, Subject), Vec<(EniId, f64)>> =
-            BTreeMap::new();
+        let mut by_cause: BTreeMap<Cause, Vec<(EniId, f64)>> = BTreeMap::new();
         for incident in self.open.values() {
-            let EniId { account, region, .. } = &incident.eni;
-            let cause = (
-                Arc::clone(account),
-                Arc::clone(region),
-                Arc::clone(&incident.place.group),
-                incident.subject.clone(),
-            );
-            by_cause.entry(cause).or_default().push((incident.eni.clone(), incident.best.score.risk));
+            by_cause
+                .entry(Cause::of(incident))
+                .or_default()
+                .push((incident.eni.clone(), incident.best.score.risk));
         }
-        for ((_, _, group, subject), shown) in by_cause {
+        for (cause, shown) in by_cause {
             if shown.len() < FLEET_ENIS_MIN {
                 continue;
             }
-            let members = group_enis(&shown[0].0, &group) as usize;
+            let members = group_enis(&shown[0].0, &cause.group) as usize;
             for (eni, risk) in &shown {
                 let alike = |other: f64| other >= FLEET_BITS_MIN && other >= risk / 3.0;
                 let sharing = shown.iter().filter(|(_, other)| alike(*other)).count();
                 if sharing >= FLEET_ENIS_MIN
+                    && members >= FLEET_ENIS_MIN
                     && sharing * 2 >= members
-                    && let Some(incident) = self.open.get_mut(&(eni.clone(), subject.clone()))
+                    && let Some(incident) = self.open.get_mut(&(eni.clone(), cause.subject.clone()))
+                    && !incident.kept.is_sent()
                 {
                     incident.is_fleet_change = true;
+                    incident.sharing_enis = sharing as u32;
                 }
             }
         }
@@ -320,25 +360,30 @@ impl Incidents {
 
         for incident in &ended {
             let key = (incident.eni.clone(), incident.subject.clone());
-            let recent = self.recent.entry(key).or_insert_with(|| Recent {
-                first_day: day,
-                last_day: day,
-                told: None,
-                bytes: 0,
-                families: 0,
-            });
+            let recent = self.recent.entry(key).or_default();
             recent.last_day = day;
+            if incident.best.score.risk >= QUARANTINE_BITS {
+                let first = recent
+                    .quarantined
+                    .filter(|(_, last)| last.0 + TOLD_DAYS >= day.0)
+                    .map_or(day, |(f, _)| f);
+                recent.quarantined = Some((first, day));
+            }
             if incident.kept.is_sent() {
-                recent.told = Some((incident.id.clone(), day));
-                recent.bytes = recent.bytes.max(incident.traffic.app_bytes);
-                recent.families |= incident.families();
-            } else if let (Kept::Continues, Some(id)) = (incident.kept, &incident.continues) {
-                recent.told = Some((id.clone(), day));
-                recent.bytes = recent.bytes.max(incident.traffic.app_bytes);
+                recent.told = Some(Told::of(incident, day));
+            } else if incident.kept == Kept::Continues {
+                // It goes on; what was told of it stays what it was, so that growth is news.
+                match &mut recent.told {
+                    Some(told) => told.last_day = day,
+                    None => {
+                        let leader = self.told_today.get(&Cause::of(incident)).cloned();
+                        recent.told = leader;
+                    }
+                }
             }
         }
         self.recent.retain(|_, r| r.last_day.0 + REMEMBERED_DAYS > day.0);
-        self.told.clear();
+        self.told_today.clear();
         self.bound_memory();
         ended
     }
@@ -380,6 +425,7 @@ impl Incident {
             decided_second: now.end_second(),
             continues: None,
             is_fleet_change: false,
+            sharing_enis: 0,
             threshold,
             place: Place {
                 instance: Arc::clone(&hour.instance),
@@ -388,15 +434,15 @@ impl Incident {
                 group: Arc::clone(group),
             },
             coverage: IncidentCoverage::default(),
-            told_bytes: 0,
-            told_families: 0,
+            told: None,
         }
     }
 
     fn grow(&mut self, now: Hour, scored: Scored) {
         self.traffic.merge(&scored.traffic);
         self.hours.push(now);
-        if scored.score.risk > self.best.score.risk {
+        let weight = |s: &Scored| (s.score.severity, s.score.risk);
+        if weight(&scored) > weight(&self.best) {
             self.best = scored;
             self.best_hour = now;
         }
@@ -415,10 +461,14 @@ impl Incident {
         if self.is_fleet_change { by_rule.min(Severity::Medium) } else { by_rule }
     }
 
+    fn is_new_destination(&self) -> bool {
+        matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
+    }
+
     /// Whether another ENI with the same subject today is the same event: a destination new to
     /// both, or a change of the fleet.
     fn is_shared_cause(&self) -> bool {
-        self.is_fleet_change || matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
+        self.is_fleet_change || self.is_new_destination()
     }
 
     /// Risk, bits; that of a change of the fleet is bounded.
@@ -431,20 +481,22 @@ impl Incident {
         family_set(&self.best.score)
     }
 
-    fn is_news(&self, bytes: u64, families: u8) -> bool {
-        self.traffic.app_bytes >= bytes.saturating_mul(NEWS_FACTOR).max(1) || self.families() & !families != 0
+    /// Whether it says more than was told: much more data, another kind of evidence, or worse.
+    fn is_news(&self, told: &Told) -> bool {
+        self.traffic.app_bytes >= told.app_bytes.saturating_mul(NEWS_FACTOR).max(1)
+            || self.families() & !told.families != 0
+            || self.best.score.severity > told.severity
     }
 
     fn tell(&mut self) {
-        self.told_bytes = self.traffic.app_bytes;
-        self.told_families = self.families();
+        self.told = Some(Told::of(self, self.first_hour.day()));
     }
 
+    /// Raises the revision of an incident that was sent and says more now.
     fn revise(&mut self) {
-        if self.is_news(self.told_bytes, self.told_families) {
+        if self.told.as_ref().is_some_and(|told| self.is_news(told)) {
             self.revision += 1;
-            self.told_families |= self.families();
-            self.told_bytes = self.traffic.app_bytes;
+            self.tell();
         }
     }
 }

@@ -9,8 +9,6 @@ use crate::baseline::level::Level;
 
 /// Application bytes in an hour below which a known destination raises nothing.
 const FLOOR_BYTES: u64 = 1 << 20;
-/// A day is tested once an hour, and only grows: its probability per hour is a 24th.
-const HOURS_PER_DAY: f64 = 24.0;
 
 /// Evidence of an hour and of the day so far; empty below the floor.
 pub fn evidence(
@@ -38,7 +36,7 @@ pub fn evidence(
         },
         Evidence {
             detector: Detector::KnownDestinationDay,
-            p: (day_p / HOURS_PER_DAY).min(1.0),
+            p: day_p,
             observed: day_app_bytes as f64,
             expected: model.expected_day_bytes(),
             n: u64::from(model.days),

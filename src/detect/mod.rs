@@ -24,7 +24,7 @@ pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
 pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
 pub use protocol::RareEvent;
 pub use score::{Score, Severity};
-pub use unit::{Against, Subject, Unit, UnitKind};
+pub use unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

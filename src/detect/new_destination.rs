@@ -17,6 +17,8 @@ const RATE_PRIOR_HOURS: f64 = 48.0;
 /// New destinations that the group's sizes count for in an ENI's.
 const SIZE_PRIOR_EVENTS: f64 = 10.0;
 const HOURS_PER_DAY: f64 = 24.0;
+/// Application bytes of a day below which several new destinations raise nothing.
+const SEVERAL_FLOOR_BYTES: u64 = 1 << 20;
 
 /// New destinations of a class an hour with at least `size` each.
 pub fn rate(class: Novelty, size: Level, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
@@ -55,6 +57,9 @@ fn usual_bytes(class: Novelty, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 
 /// Evidence of several new destinations in a day, given their classes and bytes so far, largest
 /// first; `None` for fewer than two.
 pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior) -> Option<Evidence> {
+    if met.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)) < SEVERAL_FLOOR_BYTES {
+        return None;
+    }
     let counts: Vec<usize> = (1..12).map(|k| 1_usize << k).filter(|&j| j <= met.len()).collect();
     let best = counts
         .iter()
@@ -66,7 +71,7 @@ pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior)
         })
         .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))?;
     let (day_p, j, expected) = best;
-    let p = (day_p * counts.len() as f64 / HOURS_PER_DAY).min(1.0);
+    let p = (day_p * counts.len() as f64).min(1.0);
     let n = u64::from(own.hours);
     Some(Evidence { detector: Detector::NewDestinations, p, observed: j as f64, expected, n })
 }

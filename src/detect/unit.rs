@@ -5,7 +5,7 @@ use super::protocol::{self, RareEvent};
 use super::score::{Score, combine};
 use super::{balance, known_destination, new_destination, served, spread, volume};
 use crate::baseline::destination::{DestinationKey, DestinationModel};
-use crate::baseline::eni::{EniModel, Novelty};
+use crate::baseline::eni::{EniModel, Novelty, Tier};
 use crate::baseline::fleet::{FleetModel, NoveltyPrior, Pool};
 use crate::baseline::series::Series;
 use crate::net::Prefix;
@@ -31,6 +31,12 @@ impl std::fmt::Display for Subject {
     }
 }
 
+/// Least that coverage leaves of a risk.
+pub const SEEN_MIN: f64 = 0.5;
+/// Account history, ENI-hours (14 ENI-days), and bytes an hour of the cold-start rule.
+const COLD_START_ENI_HOURS: u64 = 14 * 24;
+const COLD_START_BYTES: u64 = 100 << 20;
+
 /// What is scored, in numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum UnitKind {
@@ -53,7 +59,7 @@ pub enum UnitKind {
         /// is the one that contributes most of the excess and so speaks for the ENI (D2).
         rest_app_bytes: Option<u64>,
         /// The destination's own model, when it has one.
-        model: Option<DestinationModel>,
+        model: Option<Box<DestinationModel>>,
     },
     /// A client network.
     Served {
@@ -82,8 +88,11 @@ pub struct Unit {
     pub kind: UnitKind,
     /// Hour of the UTC day.
     pub hour_of_day: usize,
-    /// Factor on the evidence: tier of the ENI times share of the hour seen.
-    pub confidence: f64,
+    /// Tier of the ENI: how far its own past can be trusted.
+    pub tier: Tier,
+    /// Factor on the risk for what could not be seen, in [`SEEN_MIN`, 1]. It never reaches the
+    /// severity rule: losing records must not hide a leak.
+    pub seen: f64,
 }
 
 /// What units are compared with.
@@ -105,9 +114,19 @@ impl Unit {
     /// Evidence and score: a pure function of the unit and what it is compared with.
     pub fn score(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {
         let evidence = self.evidence(against);
-        let over = against.volume_ceiling_bytes.is_some_and(|ceiling| self.app_bytes() >= ceiling);
-        let score = combine(&evidence, self.confidence, self.harm_bytes(), over);
+        let over = against.volume_ceiling_bytes.is_some_and(|ceiling| self.app_bytes() >= ceiling)
+            || self.breaks_cold_start_rule(against);
+        let score = combine(&evidence, self.tier.confidence(), self.seen, self.harm_bytes(), over);
         (evidence, score)
+    }
+
+    /// The absolute rule for an ENI that is still learning in an account that is not: much data
+    /// to a place that nobody in the account knows (detection.md D1, cold start).
+    fn breaks_cold_start_rule(&self, against: &Against<'_>) -> bool {
+        self.tier == Tier::Learning
+            && against.fleet.eni_hours >= COLD_START_ENI_HOURS
+            && matches!(self.kind, UnitKind::Destination { app_bytes, novelty: Some(Novelty::NewToAll), .. }
+                if app_bytes >= COLD_START_BYTES)
     }
 
     /// Application bytes of the hour.
@@ -124,7 +143,9 @@ impl Unit {
         match &self.kind {
             UnitKind::Destination { day_app_bytes, .. } => *day_app_bytes,
             UnitKind::Served { app_bytes } => *app_bytes,
-            UnitKind::Spread { met, .. } => met.iter().map(|(_, bytes)| bytes).sum(),
+            UnitKind::Spread { met, .. } => {
+                met.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes))
+            }
         }
     }
 
@@ -156,7 +177,7 @@ impl Unit {
                     ));
                 }
                 if let Some(rest) = rest_app_bytes {
-                    let hour = rest + app_bytes;
+                    let hour = rest.saturating_add(*app_bytes);
                     all.extend(volume::evidence(
                         hour,
                         self.hour_of_day,

@@ -96,6 +96,7 @@ impl Prefix {
 
     /// This prefix cut shorter, never longer.
     #[inline]
+    #[must_use]
     pub fn widen(self, v4_len: u8, v6_len: u8) -> Self {
         let cut = Self::cut(self.addr, v4_len, v6_len);
         if cut.len < self.len { cut } else { self }

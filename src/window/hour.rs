@@ -185,10 +185,12 @@ impl Coverage {
     }
 
     /// Share of the hour that could be seen, in [0, 1]: five-minute objects present, less one
-    /// twelfth per SKIPDATA record (each says that an interval of unknown size was lost).
+    /// aggregation interval per SKIPDATA record (each says that something in it was lost).
     pub fn seen_share(&self) -> f64 {
-        let lost = f64::from(self.missing_slots()) + self.skip_data_records as f64;
-        (1.0 - lost / 12.0).max(0.0)
+        let interval_seconds =
+            f64::from(if self.interval_seconds == 0 { 600 } else { self.interval_seconds });
+        let skipped = self.skip_data_records as f64 * interval_seconds / 3600.0;
+        (1.0 - f64::from(self.missing_slots()) / 12.0 - skipped).max(0.0)
     }
 }
 

@@ -8,12 +8,13 @@ use hashbrown::HashMap;
 use super::hour::{EniClass, EniHour, EniId, FlowWindow, Hour, Role};
 use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, PairSums, peer_prefix};
 use super::shard::OpenEniHour;
+use crate::limits::OWN_ADDRESSES_MAX;
 use crate::net::Addr;
 use crate::net::is_private;
 use crate::net::orient::{OwnSide, Service};
 use crate::record::Action;
 
-/// Distinct peers that make an own port a listener (CMU SEI network profiling with SiLK
+/// Distinct peers that make an own port a listener (CMU SEI network profiling with `SiLK`
 /// inventories servers the same way; detection.md section 3).
 const LISTENER_PEERS_MIN: usize = 3;
 
@@ -42,13 +43,14 @@ pub(super) fn resolve(
     for (key, sums) in pairs {
         let records = u64::from(sums.egress.records) + u64::from(sums.ingress.records);
         let Some((key, sums)) = turn(key, sums, &own, level) else {
-            totals.unknown_bytes += sums.egress.bytes + sums.ingress.bytes;
+            let bytes = sums.egress.bytes.saturating_add(sums.ingress.bytes);
+            totals.unknown_bytes = totals.unknown_bytes.saturating_add(bytes);
             coverage.direction_unknown_records += records;
             continue;
         };
         if key.side == OwnSide::Undecided {
-            totals.egress_bytes += sums.egress.bytes;
-            totals.ingress_bytes += sums.ingress.bytes;
+            totals.egress_bytes = totals.egress_bytes.saturating_add(sums.egress.bytes);
+            totals.ingress_bytes = totals.ingress_bytes.saturating_add(sums.ingress.bytes);
         }
         turned.push((key, sums));
     }
@@ -100,7 +102,7 @@ fn own_addresses(pairs: &[(PairKey, PairSums)], known: &KnownEni) -> Vec<Addr> {
     };
     let mut open: Vec<&(PairKey, PairSums)> =
         pairs.iter().filter(|(k, _)| k.side != OwnSide::Stated && !has(&own, k)).collect();
-    while !open.is_empty() {
+    while !open.is_empty() && own.len() < OWN_ADDRESSES_MAX {
         let mut seen: HashMap<Addr, Candidate, Hasher> = HashMap::default();
         for (key, sums) in &open {
             let records = u64::from(sums.egress.records) + u64::from(sums.ingress.records);
