@@ -75,9 +75,13 @@ pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior)
 /// P(N >= j) for a Poisson count whose mean is itself uncertain (gamma with `shape`): the
 /// negative binomial. With shape 1 it is geometric; a known mean gives Poisson. `j` >= 1.
 fn poisson_gamma_tail(j: usize, mean: f64, shape: f64) -> f64 {
+    let j_f = j as f64;
+    if j_f <= mean {
+        // No more than expected is no news. Below the mean the first term of the sum underflows.
+        return 1.0;
+    }
     let q = mean / (mean + shape);
     // log P(N = j), then the following terms fall by at most r from one to the next.
-    let j_f = j as f64;
     let log_term = ln_gamma(j_f + shape) - ln_gamma(shape) - ln_gamma(j_f + 1.0)
         + shape * (1.0 - q).ln()
         + j_f * q.max(1e-300).ln();
@@ -177,5 +181,14 @@ mod tests {
             assert!((got / q.powi(j as i32) - 1.0).abs() < 1e-6, "{j} {mean}");
         }
         assert!((ln_gamma(5.0) - 24.0_f64.ln()).abs() < 1e-10);
+    }
+
+    #[test]
+    fn fewer_than_expected_is_never_news() {
+        // P(N = 32) at a mean of 1,000 is below the smallest double.
+        for (j, mean) in [(32, 1000.0), (64, 1616.0), (2, 2.0)] {
+            assert!((poisson_gamma_tail(j, mean, 20_000.0) - 1.0).abs() < 1e-12, "{j} {mean}");
+        }
+        assert!(poisson_gamma_tail(1100, 1000.0, 20_000.0) < 0.01);
     }
 }
