@@ -17,6 +17,9 @@ const RATE_PRIOR_HOURS: f64 = 48.0;
 /// New destinations that the group's sizes count for in an ENI's.
 const SIZE_PRIOR_EVENTS: f64 = 10.0;
 const HOURS_PER_DAY: f64 = 24.0;
+/// Variance of a day's mean over the square of the average day's: an ENI that works five days
+/// of seven has 7/5 - 1 = 0.4. Without it, every working day of a bastion would be news.
+const DAY_VARIANCE: f64 = 0.4;
 
 /// New destinations of a class an hour with at least `size` each.
 pub fn rate(class: Novelty, size: Level, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
@@ -63,7 +66,9 @@ pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior)
             let expected: f64 =
                 HOURS_PER_DAY * Novelty::ALL.iter().map(|&k| rate(k, size, own, prior)).sum::<f64>();
             let seen: u32 = own.sizes.iter().map(|s| s.n()).sum();
-            (poisson_gamma_tail(j, expected, f64::from(seen) + 1.0), j, expected)
+            // Relative variances add: of the mean as it is known, and of days around it.
+            let shape = 1.0 / (1.0 / (f64::from(seen) + 1.0) + DAY_VARIANCE);
+            (poisson_gamma_tail(j, expected, shape), j, expected)
         })
         .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))?;
     let (day_p, j, expected) = best;
