@@ -70,7 +70,8 @@ impl Calibration {
         self.chance("S1 Served", pooled(Pool::ServedTop));
         self.chance("D8 Protocol", 1);
         let features = EniFeatures::of(hour, settings, |_, _| true);
-        let spoke = features.destinations.values().filter(|t| t.app_bytes >= 1 << 20 && t.ingress_packets > 0);
+        let spoke =
+            features.destinations.values().filter(|t| t.app_bytes >= 1 << 20 && t.ingress_packets > 0);
         self.chance("D7 Balance", spoke.count());
         for scored in &outcome.scored {
             let subject = || Some(scored.unit.subject.clone());
@@ -132,7 +133,8 @@ impl Replay {
         let blank = EniHistory::new(day.first_hour()).model(day);
         let mut today = Today::default();
         for (hour, enis) in hours {
-            for eni in enis.iter().filter(|eni| eni.class == EniClass::Instance) {
+            for eni in enis.iter().filter(|eni| eni.class == EniClass::Instance && eni.coverage.is_observed())
+            {
                 self.score(eni, &snapshot, &blank, &mut today, threshold);
             }
             let members = |id: &EniId, group: &str| {
