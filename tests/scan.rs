@@ -290,3 +290,24 @@ fn an_object_named_twice_through_a_source_is_the_callers_choice() {
     let seen = scan_all(vec![object.clone(), object], &options(1, None)).seen;
     assert_eq!((seen.objects, seen.records), (2, 6));
 }
+
+#[test]
+fn relays_are_counted_and_not_scored() {
+    // A NAT gateway sends on what an instance has sent already.
+    let header = HEADER.replace("log-status", "log-status interface-type");
+    let dir = tempfile::tempdir().unwrap();
+    for slot in 0..24 {
+        let end = START + slot * 300 + 60;
+        let own = line(end).replace(" OK\n", " OK interface\n");
+        let relayed = line_of("eni-0fedcba9876543210", end).replace(" OK\n", " OK nat_gateway\n");
+        deliver(
+            dir.path(),
+            START + slot * 300,
+            "aaaaaaaa",
+            &gzip(format!("{header}{own}{relayed}").as_bytes()),
+        );
+    }
+    let seen = scan_all(objects(dir.path()), &options(2, None)).seen;
+    assert_eq!((seen.records, seen.enis, seen.relays, seen.enis_learning), (48, 2, 1, 1));
+    assert_eq!(seen.egress_bytes, 24_000, "the same bytes are not summed twice");
+}
