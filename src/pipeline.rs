@@ -193,7 +193,7 @@ impl Pipeline {
         let work: Vec<(&EniHour, EniToday)> = closed
             .enis
             .iter()
-            .filter(|eni| eni.class == EniClass::Instance)
+            .filter(|eni| eni.class == EniClass::Instance && eni.coverage.is_observed())
             .map(|eni| {
                 let lived = living.today.enis.remove(&eni.id);
                 (eni, lived.unwrap_or_else(|| self.new_today(&eni.id, closed.hour)))

@@ -16,6 +16,7 @@ use crate::lake::{DayWriter, LakeWriter};
 use crate::net::InternalNetworks;
 use crate::pipeline::{Output, Pipeline, Tally};
 use crate::record::{ColumnPlan, ObjectError, SkipReason, SkipSample};
+use crate::source::OBJECT_SECONDS;
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
@@ -154,6 +155,7 @@ fn scan_here(
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
+    let mut read_objects = 0;
     for batch in batches(&objects) {
         if progress.stop() {
             seen.stopped = true;
@@ -165,8 +167,10 @@ fn scan_here(
             outcome.note(object, &mut open.ledger, &mut seen);
         }
         open.shard.merge(read.shard);
-        if let Some(newest) = batch.last().and_then(time) {
-            let last = closes_up_to(newest, lateness_seconds);
+        read_objects += batch.len();
+        // The next object, not the last one: a batch may end among objects of the same time.
+        if let Some(next) = objects.get(read_objects).and_then(time) {
+            let last = closes_up_to(next - OBJECT_SECONDS, lateness_seconds);
             pipeline.close_up_to(&mut open, last, &mut writer)?;
         }
     }

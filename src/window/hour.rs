@@ -165,7 +165,7 @@ pub struct Coverage {
     pub no_data_records: u64,
     /// SKIPDATA records: intervals in which AWS lost records.
     pub skip_data_records: u64,
-    /// Records that came too late for their hour and are not in the sums.
+    /// Records that came in this hour, too late for their own, and are in no sums.
     pub late_records: u64,
     /// Records whose direction stayed unknown.
     pub direction_unknown_records: u64,
@@ -179,6 +179,11 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Whether anything was said of the hour itself: late records speak of earlier ones.
+    pub fn is_observed(&self) -> bool {
+        self.records + self.no_data_records + self.skip_data_records > 0
+    }
+
     /// Five-minute objects missing of twelve; 0 when objects are not named by time.
     pub fn missing_slots(&self) -> u32 {
         if self.slots == 0 { 0 } else { 12 - (self.slots & 0xfff).count_ones() }

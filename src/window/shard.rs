@@ -217,11 +217,18 @@ impl Shard {
         let service = self.service_index(record);
         let at = self.slot(record, context);
         let Self { slots, service_names, .. } = self;
-        let open = slots[at].hour(hour);
-        if context.is_late(hour) {
+        if let Some(arrival) = context.named_second.filter(|_| context.is_late(hour)) {
+            if arrival >= context.to_second {
+                self.out_of_period_records += 1;
+                return Ok(None);
+            }
+            // Its own hour has closed and must not open again: it counts in the hour it came in.
+            let open = slots[at].hour(Hour::of_second(arrival));
+            open.note_meta(record);
             open.coverage.late_records += 1;
             return Ok(None);
         }
+        let open = slots[at].hour(hour);
         self.seconds = Some(self.seconds.map_or((end, end), |(a, b)| (a.min(end), b.max(end))));
         open.note(record, end, service, service_names);
         Ok(Some(hour))

@@ -144,17 +144,17 @@ fn inbound_rejects_are_counted_without_their_addresses() {
 }
 
 #[test]
-fn late_records_are_counted_and_left_out() {
-    let context = ObjectContext {
-        named_second: Some(1_700_000_000 + 7200),
-        lateness_seconds: 1800,
-        ..ObjectContext::default()
-    };
+fn late_records_count_in_the_hour_they_came_in_and_do_not_open_their_own() {
+    let arrival = 1_700_000_000 + 7200;
+    let context =
+        ObjectContext { named_second: Some(arrival), lateness_seconds: 1800, ..ObjectContext::default() };
     let mut shard = Shard::default();
     assert_eq!(shard.add(&record("10.0.1.5", 1, "203.0.113.9", 443, 1), &context), Ok(None));
     let mut open = OpenHours { shard, ledger: ObjectLedger::default() };
-    let closed = open.close(Hour::of_second(1_700_000_050), |_| KnownEni::default());
+    assert_eq!(open.due(Hour(u32::MAX)), [Hour::of_second(arrival)]);
+    let closed = open.close(Hour::of_second(arrival), |_| KnownEni::default());
     assert_eq!(closed.enis[0].coverage.late_records, 1);
+    assert!(!closed.enis[0].coverage.is_observed());
     assert!(closed.enis[0].flows.is_empty());
 }
 

@@ -1,0 +1,248 @@
+//! Do the probabilities mean what they say? On a clean fleet each detector's p is compared with
+//! how often it comes true, on days that were not learned from when they were scored.
+//!
+//! A p is "per ENI-hour, at least this much" (or per hour of one destination, for D3 and D7), so
+//! an hour in which the detector spoke with p <= x should be a share x of all hours it could
+//! have spoken in. More is a false promise, and fails from twice the nominal rate on; less is
+//! conservative, and passes: floors, own-history caps and corrections all lower p on purpose.
+//!
+//! The test drives the public stages itself, because alerts hold only what scored high; that it
+//! does what `scan` does is checked by the incidents.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the table is for people: --nocapture")]
+
+mod fleet_support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fleet_support::{objects, options, scan_all, write_fleet};
+use outflow::baseline::eni::{EniHistory, EniModel, EniToday, Novelty, Tier};
+use outflow::baseline::fleet::{FleetHistory, FleetModel, Pool};
+use outflow::baseline::{History, Snapshot, Today};
+use outflow::detect::{
+    Detector, EniContext, EniFeatures, HourOutcome, Incidents, Settings, Subject, Threshold, UnitKind,
+    score_hour,
+};
+use outflow::lake::{COVERAGE, Lake};
+use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+use outflow::window::{Day, EniClass, EniHour, EniId, Hour};
+
+/// Levels at which promised and observed shares are compared.
+const LEVELS: [f64; 3] = [1e-2, 1e-3, 1e-4];
+/// Two weeks to grow mature, two to be measured in.
+const DAYS: u32 = 28;
+
+/// What is counted once, however often it is scored: a detector in an hour of one ENI, or on a
+/// day of one destination where the detector's p grows with the day.
+type Event = (EniId, u32, Option<Subject>);
+
+/// One detector (and class of novelty).
+#[derive(Default)]
+struct Line {
+    /// ENI-hours, destination-hours: chances to speak.
+    chances: f64,
+    /// Distinct events at or below each level.
+    events: [BTreeSet<Event>; LEVELS.len()],
+}
+
+#[derive(Default)]
+struct Calibration(BTreeMap<String, Line>);
+
+impl Calibration {
+    fn chance(&mut self, name: &str, count: usize) {
+        self.0.entry(name.to_owned()).or_default().chances += count as f64;
+    }
+
+    /// Counts what one mature ENI-hour was asked and what it answered.
+    fn note(&mut self, hour: &EniHour, outcome: &HourOutcome, settings: &Settings) {
+        let pooled = |pool| outcome.z.iter().filter(|(of, _)| *of == pool).count();
+        for class in Novelty::ALL {
+            self.chance(&format!("D1 {class:?}"), 1);
+        }
+        self.chance("D1 several", 1);
+        self.chance("D2 Volume", pooled(Pool::Client));
+        self.chance("D3 hour", pooled(Pool::DestinationHour));
+        self.chance("D3 day", pooled(Pool::DestinationDay));
+        self.chance("D6 FanOut", pooled(Pool::FanOut));
+        self.chance("D6 RejectedFanOut", pooled(Pool::RejectedFanOut));
+        self.chance("S1 Served", pooled(Pool::ServedTop));
+        self.chance("D8 Protocol", 1);
+        let features = EniFeatures::of(hour, settings, |_, _| true);
+        let spoke =
+            features.destinations.values().filter(|t| t.app_bytes >= 1 << 20 && t.ingress_packets > 0);
+        self.chance("D7 Balance", spoke.count());
+        for scored in &outcome.scored {
+            let subject = || Some(scored.unit.subject.clone());
+            let (this_hour, today) = (hour.hour.0, hour.hour.day().0);
+            for evidence in &scored.evidence {
+                let (name, when, subject) = match (evidence.detector, &scored.unit.kind) {
+                    (Detector::NewDestination, UnitKind::Destination { novelty: Some(class), .. }) => {
+                        (format!("D1 {class:?}"), today, subject())
+                    }
+                    (Detector::NewDestination, _) => unreachable!("only new destinations are new"),
+                    (Detector::NewDestinations, _) => ("D1 several".into(), today, None),
+                    (Detector::Volume, _) => ("D2 Volume".into(), this_hour, None),
+                    (Detector::KnownDestinationHour, _) => ("D3 hour".into(), this_hour, subject()),
+                    (Detector::KnownDestinationDay, _) => ("D3 day".into(), today, subject()),
+                    (Detector::FanOut, _) => ("D6 FanOut".into(), this_hour, None),
+                    (Detector::RejectedFanOut, _) => ("D6 RejectedFanOut".into(), this_hour, None),
+                    (Detector::Balance, _) => ("D7 Balance".into(), this_hour, subject()),
+                    (Detector::Protocol, _) => ("D8 Protocol".into(), this_hour, None),
+                    (Detector::Served, _) => ("S1 Served".into(), this_hour, None),
+                };
+                let line = self.0.get_mut(&name).unwrap();
+                for (at, level) in LEVELS.iter().enumerate() {
+                    if evidence.p <= *level {
+                        line.events[at].insert((hour.id.clone(), when, subject.clone()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The stages of the pipeline over hours that are closed already.
+struct Replay {
+    settings: Settings,
+    history: History,
+    incidents: Incidents,
+    ids: BTreeSet<String>,
+    calibration: Calibration,
+    blank_fleet: FleetModel,
+}
+
+impl Replay {
+    fn new() -> Self {
+        Self {
+            settings: Settings::default(),
+            history: History::default(),
+            incidents: Incidents::default(),
+            ids: BTreeSet::new(),
+            calibration: Calibration::default(),
+            blank_fleet: FleetModel::learn(&FleetHistory::default(), &[], 0),
+        }
+    }
+
+    fn live(&mut self, day: Day, hours: &BTreeMap<Hour, Vec<EniHour>>) {
+        self.history.advance(day);
+        let (snapshot, _) = self.history.snapshot(day);
+        let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
+        let threshold = self.incidents.threshold(day, enis, self.settings.budget_per_day_per_1000_enis);
+        let blank = EniHistory::new(day.first_hour()).model(day);
+        let mut today = Today::default();
+        for (hour, enis) in hours {
+            for eni in enis.iter().filter(|eni| eni.class == EniClass::Instance && eni.coverage.is_observed())
+            {
+                self.score(eni, &snapshot, &blank, &mut today, threshold);
+            }
+            let members = |id: &EniId, group: &str| {
+                let fleet = snapshot.fleets.get(&place(id));
+                fleet.and_then(|f| f.group_enis.get(group)).copied().unwrap_or(0)
+            };
+            self.incidents.decide(*hour, hour.end_second() + 1800, &members);
+        }
+        self.ids.extend(self.incidents.end_day(day).iter().map(|incident| incident.id.0.clone()));
+        self.history.fold(day, today);
+    }
+
+    fn score(
+        &mut self,
+        eni: &EniHour,
+        snapshot: &Snapshot,
+        blank: &EniModel,
+        today: &mut Today,
+        threshold: Threshold,
+    ) {
+        let at = place(&eni.id);
+        let history = self.history.enis.get(&eni.id);
+        let lived = today.enis.entry(eni.id.clone()).or_insert_with(|| {
+            let mut lived = EniToday::new(eni.hour);
+            lived.group = history.map_or_else(|| "".into(), |h| Arc::clone(&h.group));
+            lived
+        });
+        let first_hour = history.map_or(lived.first_hour.0, |h| h.first_hour);
+        let context = EniContext {
+            model: snapshot.enis.get(&eni.id).unwrap_or(blank),
+            history,
+            fleet: snapshot.fleets.get(&at).unwrap_or(&self.blank_fleet),
+            fleet_history: self.history.fleets.get(&at),
+        };
+        let is_released = |subject: &Subject| self.incidents.is_released(&eni.id, subject, eni.hour.day());
+        let outcome = score_hour(eni, &context, &self.settings, lived, &is_released);
+        let pooled = today.fleets.entry(at).or_default();
+        pooled.eni_hours += 1;
+        outcome.z.iter().for_each(|(pool, z)| pooled.pools[*pool as usize].add(*z));
+        pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
+        if Tier::of_age(eni.hour.0.saturating_sub(first_hour)) == Tier::Mature {
+            self.calibration.note(eni, &outcome, &self.settings);
+        }
+        let group = Arc::clone(&lived.group);
+        self.incidents.note(eni, &group, outcome, threshold);
+    }
+}
+
+fn place(id: &EniId) -> (Arc<str>, Arc<str>) {
+    (Arc::clone(&id.account), Arc::clone(&id.region))
+}
+
+fn clean_fleet() -> SimulateOptions {
+    SimulateOptions {
+        seed: 7_001,
+        enis: 30,
+        days: DAYS,
+        interval_seconds: 600,
+        format: SimFormat::V5,
+        density: 0.25,
+        attacks: AttackMix::None,
+        look_alikes: false,
+        ..SimulateOptions::default()
+    }
+}
+
+#[test]
+fn on_a_clean_fleet_a_probability_is_a_frequency() {
+    let started = std::time::Instant::now();
+    let dir = tempfile::tempdir().unwrap();
+    let (logs, lake) = (dir.path().join("logs"), dir.path().join("lake"));
+    write_fleet(&clean_fleet(), &logs);
+    println!("simulated after {:?}", started.elapsed());
+    let report = scan_all(objects(&logs), &options(2, Some(&lake)));
+    println!("scanned after {:?}", started.elapsed());
+
+    let lake = Lake::open(&lake).unwrap();
+    let mut replay = Replay::new();
+    let mut days: BTreeMap<Day, BTreeMap<Hour, Vec<EniHour>>> = BTreeMap::new();
+    for partition in lake.partitions(&COVERAGE).unwrap() {
+        for hour in lake.read_hours(&partition).unwrap() {
+            let hour = hour.unwrap();
+            days.entry(hour.hour.day()).or_default().entry(hour.hour).or_default().push(hour);
+        }
+    }
+    for (day, hours) in &days {
+        replay.live(*day, hours);
+    }
+    println!("replayed after {:?}", started.elapsed());
+    let alerts: BTreeSet<String> = report.alerts.iter().map(|alert| alert.id.clone()).collect();
+    assert_eq!(replay.ids, alerts, "the replay is not what the pipeline does");
+
+    println!("{:<20} {:>9}  observed / nominal (events) at p <= 1e-2, 1e-3, 1e-4", "detector", "chances");
+    let mut gross = Vec::new();
+    for (name, line) in &replay.calibration.0 {
+        // A day's p is a 24th of the day's probability: chances of a day are its 24 hours.
+        let mut text = String::new();
+        for (level, events) in LEVELS.iter().zip(&line.events) {
+            let nominal = level * line.chances;
+            let count = events.len() as f64;
+            text += &format!("  {:>7.2} ({count})", count / nominal);
+            // Two standard deviations of a count, so that a handful of events does not decide.
+            if *level >= 1e-3 && count > 2.0 * nominal + 2.0 * (2.0 * nominal).sqrt() + 1.0 {
+                gross.push(format!("{name} at {level}: {count} events for {nominal:.1}"));
+            }
+        }
+        println!("{name:<20} {:>9}{text}", line.chances);
+    }
+    println!("emitted {} of {} incidents", report.alerts.iter().filter(|a| a.emitted).count(), alerts.len());
+    assert!(gross.is_empty(), "more often than promised: {gross:#?}");
+}

@@ -1,0 +1,48 @@
+//! Simulated fleets on disk, and scans of them.
+
+#![allow(dead_code, reason = "each test binary uses the part it needs")]
+
+use std::fs;
+use std::path::Path;
+
+use outflow::config::Config;
+use outflow::scan::{ObjectRef, Progress, ScanOptions, ScanReport, scan};
+use outflow::simulate::{Plan, SimulateOptions, plan, write_objects};
+
+/// Says nothing and never stops.
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn object_done(&self, _: u64) {}
+
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
+/// Writes the fleet's objects below `root` as AWS lays them out.
+pub fn write_fleet(options: &SimulateOptions, root: &Path) -> Plan {
+    let plan = plan(options).unwrap();
+    write_objects(&plan, |object| {
+        let path = root.join(object.key);
+        fs::create_dir_all(path.parent().unwrap())?;
+        fs::write(path, object.gzip_bytes)
+    })
+    .unwrap();
+    plan
+}
+
+/// The objects below `root`.
+pub fn objects(root: &Path) -> Vec<ObjectRef> {
+    outflow::source::list(&[root.to_string_lossy().into_owned()]).unwrap().objects
+}
+
+/// All of time on `threads` threads; with a lake when `lake` is given.
+pub fn options(threads: usize, lake: Option<&Path>) -> ScanOptions {
+    ScanOptions { from: None, to: None, threads, lake: lake.map(Path::to_owned) }
+}
+
+/// Scans with the default configuration.
+pub fn scan_all(objects: Vec<ObjectRef>, options: &ScanOptions) -> ScanReport {
+    scan(objects, &Config::default(), options, &Quiet).unwrap()
+}
