@@ -9,8 +9,7 @@ use rayon::prelude::*;
 
 use crate::alert::{self, Alert, Provenance};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
-use crate::baseline::fleet::{FleetHistory, FleetModel, Pool};
-use crate::baseline::level::Level;
+use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
 use crate::detect::{EniContext, HourOutcome, Incident, Incidents, Settings, Threshold, against, score_hour};
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
@@ -94,20 +93,6 @@ fn place(id: &EniId) -> Place {
     (Arc::clone(&id.account), Arc::clone(&id.region))
 }
 
-/// Adds the whole days of known destinations to the pools: a day so far is compared with days.
-fn pool_days(living: &mut Living) {
-    for (id, lived) in &living.today.enis {
-        let Some(model) = living.snapshot.enis.get(id) else { continue };
-        let pooled = living.today.fleets.entry(place(id)).or_default();
-        for (key, met) in lived.destinations.iter().filter(|(_, met)| met.is_learned()) {
-            if let Some(Some(known)) = model.destinations.get(key) {
-                let z = known.day_z(Level::of_bytes(met.learned_bytes));
-                pooled.pools[Pool::DestinationDay as usize].add(z);
-            }
-        }
-    }
-}
-
 impl Pipeline {
     /// A pipeline without history. `config_hash` is printed on alerts; `lateness_seconds` is how
     /// long after its end an hour closes, which is when `watch` would send.
@@ -179,7 +164,7 @@ impl Pipeline {
         let incidents = self.incidents.end_day(day);
         let alerts: Vec<Alert> = incidents.par_iter().map(|i| self.write_up(i, &living)).collect();
         output.day_ends(day, &alerts)?;
-        pool_days(&mut living);
+        living.today.pool_days(&living.snapshot);
         self.history.fold(day, living.today);
         Ok(())
     }

@@ -174,6 +174,11 @@ fn scan_here(
             pipeline.close_up_to(&mut open, last, &mut writer)?;
         }
     }
+    if seen.stopped {
+        // The day in hand is not whole: what is under its name in the lake stays.
+        writer.lake = None;
+        writer.day = None;
+    }
     let seconds = open.shard.seconds;
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;

@@ -1,8 +1,8 @@
 //! Do the probabilities mean what they say? On a clean fleet each detector's p is compared with
 //! how often it comes true, on days that were not learned from when they were scored.
 //!
-//! A p is "per ENI-hour, at least this much" (or per hour of one destination, for D3 and D7), so
-//! an hour in which the detector spoke with p <= x should be a share x of all hours it could
+//! A p is "per ENI-hour, at least this much" (per hour of one destination for D3 and D7; per day
+//! for the day of a destination and for several new destinations of a day), so an hour in which the detector spoke with p <= x should be a share x of all hours it could
 //! have spoken in. More is a false promise, and fails from twice the nominal rate on; less is
 //! conservative, and passes: floors, own-history caps and corrections all lower p on purpose.
 //!
@@ -43,6 +43,8 @@ type Event = (EniId, u32, Option<Subject>);
 struct Line {
     /// ENI-hours, destination-hours: chances to speak.
     chances: f64,
+    /// Days that were a chance, for detectors that speak of days.
+    days: BTreeSet<Event>,
     /// Distinct events at or below each level.
     events: [BTreeSet<Event>; LEVELS.len()],
 }
@@ -55,21 +57,35 @@ impl Calibration {
         self.0.entry(name.to_owned()).or_default().chances += count as f64;
     }
 
+    /// A chance that a day gives once, however many of its hours are scored.
+    fn chance_of_day(&mut self, name: &str, event: Event) {
+        let line = self.0.entry(name.to_owned()).or_default();
+        if line.days.insert(event) {
+            line.chances += 1.0;
+        }
+    }
+
     /// Counts what one mature ENI-hour was asked and what it answered.
-    fn note(&mut self, hour: &EniHour, outcome: &HourOutcome, settings: &Settings) {
+    fn note(&mut self, hour: &EniHour, outcome: &HourOutcome, settings: &Settings, model: &EniModel) {
         let pooled = |pool| outcome.z.iter().filter(|(of, _)| *of == pool).count();
         for class in Novelty::ALL {
             self.chance(&format!("D1 {class:?}"), 1);
         }
-        self.chance("D1 several", 1);
         self.chance("D2 Volume", pooled(Pool::Client));
         self.chance("D3 hour", pooled(Pool::DestinationHour));
-        self.chance("D3 day", pooled(Pool::DestinationDay));
         self.chance("D6 FanOut", pooled(Pool::FanOut));
         self.chance("D6 RejectedFanOut", pooled(Pool::RejectedFanOut));
         self.chance("S1 Served", pooled(Pool::ServedTop));
         self.chance("D8 Protocol", 1);
-        let features = EniFeatures::of(hour, settings, |_, _| true);
+        let features = EniFeatures::of(hour, settings, &model.rotating, |_, _| true);
+        let (eni, day) = (&hour.id, hour.hour.day().0);
+        self.chance_of_day("D1 several", (eni.clone(), day, None));
+        for key in features.destinations.keys() {
+            if let Some(Some(_)) = model.destinations.get(key) {
+                let subject = Subject::Destination(key.clone());
+                self.chance_of_day("D3 day", (eni.clone(), day, Some(subject)));
+            }
+        }
         let spoke =
             features.destinations.values().filter(|t| t.app_bytes >= 1 << 20 && t.ingress_packets > 0);
         self.chance("D7 Balance", spoke.count());
@@ -144,6 +160,7 @@ impl Replay {
             self.incidents.decide(*hour, hour.end_second() + 1800, &members);
         }
         self.ids.extend(self.incidents.end_day(day).iter().map(|incident| incident.id.0.clone()));
+        today.pool_days(&snapshot);
         self.history.fold(day, today);
     }
 
@@ -176,7 +193,7 @@ impl Replay {
         outcome.z.iter().for_each(|(pool, z)| pooled.pools[*pool as usize].add(*z));
         pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
         if Tier::of_age(eni.hour.0.saturating_sub(first_hour)) == Tier::Mature {
-            self.calibration.note(eni, &outcome, &self.settings);
+            self.calibration.note(eni, &outcome, &self.settings, context.model);
         }
         let group = Arc::clone(&lived.group);
         self.incidents.note(eni, &group, outcome, threshold);
@@ -230,7 +247,6 @@ fn on_a_clean_fleet_a_probability_is_a_frequency() {
     println!("{:<20} {:>9}  observed / nominal (events) at p <= 1e-2, 1e-3, 1e-4", "detector", "chances");
     let mut gross = Vec::new();
     for (name, line) in &replay.calibration.0 {
-        // A day's p is a 24th of the day's probability: chances of a day are its 24 hours.
         let mut text = String::new();
         for (level, events) in LEVELS.iter().zip(&line.events) {
             let nominal = level * line.chances;

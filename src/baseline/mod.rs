@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits::HISTORY_DAYS;
 use crate::window::{Day, EniId, Hour, KnownEni};
 use eni::{EniHistory, EniModel, EniToday};
-use fleet::{FleetDay, FleetHistory, FleetModel};
+use fleet::{FleetDay, FleetHistory, FleetModel, Pool};
+use level::Level;
 
 /// Everything remembered between days, by account and region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,24 @@ pub struct Today {
     pub enis: BTreeMap<EniId, EniToday>,
     /// Pooled counts by (account, region).
     pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetDay>,
+}
+
+impl Today {
+    /// Adds the whole days of known destinations to the pools, when the day has ended: a day so
+    /// far is compared with days.
+    pub fn pool_days(&mut self, snapshot: &Snapshot) {
+        for (id, lived) in &self.enis {
+            let Some(model) = snapshot.enis.get(id) else { continue };
+            let place = (Arc::clone(&id.account), Arc::clone(&id.region));
+            let pooled = self.fleets.entry(place).or_default();
+            for (key, met) in lived.destinations.iter().filter(|(_, met)| met.is_learned()) {
+                if let Some(Some(known)) = model.destinations.get(key) {
+                    let z = known.day_z(Level::of_bytes(met.learned_bytes));
+                    pooled.pools[Pool::DestinationDay as usize].add(z);
+                }
+            }
+        }
+    }
 }
 
 /// One row of a stored snapshot: an ENI's or a fleet's history as canonical JSON.

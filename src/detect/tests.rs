@@ -1,6 +1,7 @@
 //! Traps that others' detectors fell into (detection.md D), each against this one: whole hours
 //! through `score_hour`, over a small fleet with three weeks of ordinary history.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::*;
@@ -254,7 +255,8 @@ fn one_packet_flows_and_rejects_raise_no_volume() {
         (0..250).map(|n| FlowWindow { egress_packets: 1, ..flow(&format!("192.0.{n}.1"), 60, 0) }).collect();
     knocks.push(FlowWindow { action: Some(Action::Reject), ..flow("192.0.2.66", 50 * GIB, 0) });
     let flows = usual_and(&lab, knocks);
-    let features = EniFeatures::of(&hour_of(0, lab.now, flows.clone()), &lab.settings, |_, _| true);
+    let features =
+        EniFeatures::of(&hour_of(0, lab.now, flows.clone()), &lab.settings, &BTreeSet::new(), |_, _| true);
     assert_eq!((features.destinations.len(), features.fan_out, features.rejected_fan_out), (2, 2, 1));
     assert!(features.client_app_bytes < 10 * MIB);
     assert_quiet(&lab.score(flows));
@@ -350,13 +352,14 @@ fn suspicious_hours_are_not_learned_for_a_week() {
     let hour = hour_of(0, lab.now, usual_and(&lab, vec![flow("192.0.2.66", 5 * GIB, 50 * MIB)]));
     lab.score_hour(&hour, false);
     let held = &lab.lived.destinations[&key];
-    assert_eq!((held.learned_hours, held.learned_bytes), (0, 0));
+    assert!(!held.is_learned());
+    assert_eq!(held.learned_bytes, 0);
     assert!(held.app_bytes > 4 * GIB, "what is not learned is still counted");
     let level = lab.lived.samples.levels[crate::baseline::series::Series::Client as usize][12];
     assert!(level.log2() < 14.0, "the leak is in the series: {}", level.log2());
     let mut later = Lab::usual();
     later.score_hour(&hour, true);
-    assert_eq!(later.lived.destinations[&key].learned_hours, 1, "released after a week");
+    assert!(later.lived.destinations[&key].is_learned(), "released after a week");
 }
 
 #[test]

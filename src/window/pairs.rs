@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::limits::PAIRS_PER_ENI_HOUR_MAX;
 use crate::net::orient::{OwnSide, Service};
-use crate::net::{Addr, Prefix};
+use crate::net::{Addr, Prefix, is_private};
 use crate::record::Action;
 
 /// Flags proved that the ENI opened the connection.
@@ -199,6 +199,9 @@ pub(super) fn peer_prefix(peer: Addr, level: u8) -> Prefix {
         0 => Prefix::host(peer),
         1 => Prefix::cut(peer, 24, 48),
         2 => Prefix::cut(peer, 16, 32),
+        // Inside and outside stay apart: private backups must not look like egress.
+        _ if is_private(peer) && peer.is_v4() => Prefix::cut(Addr::from_v4(10 << 24), 8, 0),
+        _ if is_private(peer) => Prefix::cut(peer, 0, 7),
         _ => Prefix::cut(peer, 0, 0),
     }
 }

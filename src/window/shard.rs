@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 
 use super::hour::{Coverage, EniId, Hour, Totals};
 use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, Pairs};
+use crate::limits::RECORD_BYTES_MAX;
 use crate::net::orient::{OwnSide, Service, orient, service_side};
 use crate::record::{Action, FlowRecord, LogStatus, SkipReason};
 use std::hash::BuildHasher;
@@ -238,7 +239,8 @@ impl Shard {
     pub fn merge(&mut self, other: Self) {
         if self.slots.is_empty() {
             let out = self.out_of_period_records + other.out_of_period_records;
-            *self = Self { out_of_period_records: out, ..other };
+            let seconds = widest(self.seconds, other.seconds);
+            *self = Self { out_of_period_records: out, seconds, ..other };
             return;
         }
         let to: Vec<u16> = other.service_names.iter().map(|name| self.intern_service(name)).collect();
@@ -254,10 +256,7 @@ impl Shard {
             }
         }
         self.out_of_period_records += other.out_of_period_records;
-        self.seconds = match (self.seconds, other.seconds) {
-            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (one, two) => one.or(two),
-        };
+        self.seconds = widest(self.seconds, other.seconds);
     }
 
     /// The hours in which something is open, ascending.
@@ -348,8 +347,8 @@ impl Shard {
     fn intern_service(&mut self, name: &str) -> u16 {
         match self.service_names.iter().position(|have| **have == *name) {
             Some(at) => at as u16,
-            // AWS names a few dozen services; a flood of invented ones is not a vocabulary.
-            None if self.service_names.len() >= SERVICE_NAMES_MAX => 0,
+            // Which of a flood of invented names came first would depend on order.
+            None if !AWS_SERVICES.contains(&name) => 0,
             None => {
                 self.service_names.push(Arc::from(name));
                 (self.service_names.len() - 1) as u16
@@ -358,8 +357,45 @@ impl Shard {
     }
 }
 
-/// Distinct AWS service names kept (22 are documented).
-const SERVICE_NAMES_MAX: usize = 256;
+/// The range that holds both.
+fn widest(one: Option<(i64, i64)>, two: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (one, two) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (one, two) => one.or(two),
+    }
+}
+
+/// The values of `pkt-src-aws-service` and `pkt-dst-aws-service`: the service names of AWS's
+/// ip-ranges.json. Another name counts as none: its peers roll up by prefix.
+const AWS_SERVICES: [&str; 27] = [
+    "AMAZON",
+    "AMAZON_APPFLOW",
+    "AMAZON_CONNECT",
+    "API_GATEWAY",
+    "AURORA_DSQL",
+    "CHIME_MEETINGS",
+    "CHIME_VOICECONNECTOR",
+    "CLOUD9",
+    "CLOUDFRONT",
+    "CLOUDFRONT_ORIGIN_FACING",
+    "CODEBUILD",
+    "DYNAMODB",
+    "EBS",
+    "EC2",
+    "EC2_INSTANCE_CONNECT",
+    "GLOBALACCELERATOR",
+    "IVS_LOW_LATENCY",
+    "IVS_REALTIME",
+    "KINESIS_VIDEO_STREAMS",
+    "MEDIA_PACKAGE_V2",
+    "ROUTE53",
+    "ROUTE53_HEALTHCHECKS",
+    "ROUTE53_HEALTHCHECKS_PUBLISHING",
+    "ROUTE53_RESOLVER",
+    "S3",
+    "WORKSPACES",
+    "WORKSPACES_GATEWAYS",
+];
 
 fn id_hash(hasher: &Hasher, eni: &[u8]) -> u64 {
     hasher.hash_one(eni)
@@ -382,9 +418,10 @@ impl OpenEniHour {
             }
         }
         self.coverage.records += 1;
-        let bytes = record.bytes.unwrap_or(0);
+        // More than any link carries is a lie; it must not overflow a sum.
+        let bytes = record.bytes.unwrap_or(0).min(RECORD_BYTES_MAX);
         let Some(at) = orient(record) else {
-            self.totals.unknown_bytes += bytes;
+            self.totals.unknown_bytes = self.totals.unknown_bytes.saturating_add(bytes);
             self.coverage.direction_unknown_records += 1;
             return;
         };
@@ -395,9 +432,9 @@ impl OpenEniHour {
         if at.side == OwnSide::Undecided {
             // Counted into totals once the hour has decided.
         } else if at.egress {
-            self.totals.egress_bytes += bytes;
+            self.totals.egress_bytes = self.totals.egress_bytes.saturating_add(bytes);
         } else {
-            self.totals.ingress_bytes += bytes;
+            self.totals.ingress_bytes = self.totals.ingress_bytes.saturating_add(bytes);
             if record.action == Some(Action::Reject) {
                 // Strangers knocking: a count is all that egress needs, and there are many.
                 self.totals.ingress_rejected_records += 1;
