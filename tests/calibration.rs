@@ -15,6 +15,7 @@
 mod fleet_support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use fleet_support::{objects, options, scan_all, write_fleet};
@@ -220,13 +221,10 @@ fn clean_fleet() -> SimulateOptions {
 
 #[test]
 fn on_a_clean_fleet_a_probability_is_a_frequency() {
-    let started = std::time::Instant::now();
     let dir = tempfile::tempdir().unwrap();
     let (logs, lake) = (dir.path().join("logs"), dir.path().join("lake"));
     write_fleet(&clean_fleet(), &logs);
-    println!("simulated after {:?}", started.elapsed());
     let report = scan_all(objects(&logs), &options(2, Some(&lake)));
-    println!("scanned after {:?}", started.elapsed());
 
     let lake = Lake::open(&lake).unwrap();
     let mut replay = Replay::new();
@@ -240,7 +238,6 @@ fn on_a_clean_fleet_a_probability_is_a_frequency() {
     for (day, hours) in &days {
         replay.live(*day, hours);
     }
-    println!("replayed after {:?}", started.elapsed());
     let alerts: BTreeSet<String> = report.alerts.iter().map(|alert| alert.id.clone()).collect();
     assert_eq!(replay.ids, alerts, "the replay is not what the pipeline does");
 
@@ -251,7 +248,7 @@ fn on_a_clean_fleet_a_probability_is_a_frequency() {
         for (level, events) in LEVELS.iter().zip(&line.events) {
             let nominal = level * line.chances;
             let count = events.len() as f64;
-            text += &format!("  {:>7.2} ({count})", count / nominal);
+            let _ = write!(text, "  {:>7.2} ({count})", count / nominal);
             // Two standard deviations of a count, so that a handful of events does not decide.
             if *level >= 1e-3 && count > 2.0 * nominal + 2.0 * (2.0 * nominal).sqrt() + 1.0 {
                 gross.push(format!("{name} at {level}: {count} events for {nominal:.1}"));

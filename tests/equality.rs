@@ -2,6 +2,11 @@
 //! objects, scanned again, or scanned with more days after them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "trusted input, packed and unpacked by the test"
+)]
 
 mod fleet_support;
 

@@ -2,6 +2,11 @@
 //! and the rest goes on.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "trusted input, packed and unpacked by the test"
+)]
 
 mod fleet_support;
 
