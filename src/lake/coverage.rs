@@ -30,7 +30,12 @@ pub static COVERAGE: Table = Table {
             "records",
             "SKIPDATA: intervals in which AWS lost records",
         ),
-        Column::new("late_records", Kind::Int64, "records", "came too late and are not in the sums"),
+        Column::new(
+            "late_records",
+            Kind::Int64,
+            "records",
+            "arrived in the hour, too late for their own; in no sums",
+        ),
         Column::new("direction_unknown_records", Kind::Int64, "records", "direction stayed unknown"),
         Column::new("role_unknown_records", Kind::Int64, "records", "role stayed unknown"),
         Column::new(

@@ -165,7 +165,7 @@ pub struct Coverage {
     pub no_data_records: u64,
     /// SKIPDATA records: intervals in which AWS lost records.
     pub skip_data_records: u64,
-    /// Records that came too late for their hour and are not in the sums.
+    /// Records that arrived in this hour, too late for their own, and are in no sums.
     pub late_records: u64,
     /// Records whose direction stayed unknown.
     pub direction_unknown_records: u64,

@@ -147,12 +147,14 @@ impl Default for ObjectContext {
 }
 
 impl ObjectContext {
-    /// Whether a record of `hour` found in this object is too late for it. A property of the
-    /// record and its object alone: the hour closes when the objects named up to its end plus
-    /// the lateness are in, and this object is named after that.
+    /// The hour in which a record of `hour` found in this object arrived, when that was too late.
+    /// A property of the record and its object alone: the hour closes when the objects named up
+    /// to its end plus the lateness are in, and this object is named after that.
     #[inline]
-    fn is_late(&self, hour: Hour) -> bool {
-        self.named_second.is_some_and(|t| t >= hour.end_second().saturating_add(self.lateness_seconds))
+    fn arrived_late(&self, hour: Hour) -> Option<Hour> {
+        let named = self.named_second?;
+        let is_late = named >= hour.end_second().saturating_add(self.lateness_seconds);
+        is_late.then(|| Hour::of_second(named))
     }
 }
 
@@ -217,11 +219,12 @@ impl Shard {
         let service = self.service_index(record);
         let at = self.slot(record, context);
         let Self { slots, service_names, .. } = self;
-        let open = slots[at].hour(hour);
-        if context.is_late(hour) {
-            open.coverage.late_records += 1;
+        if let Some(arrived) = context.arrived_late(hour) {
+            // Its own hour may be closed, and must not open again.
+            slots[at].hour(arrived).coverage.late_records += 1;
             return Ok(None);
         }
+        let open = slots[at].hour(hour);
         self.seconds = Some(self.seconds.map_or((end, end), |(a, b)| (a.min(end), b.max(end))));
         open.note(record, end, service, service_names);
         Ok(Some(hour))

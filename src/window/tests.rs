@@ -153,7 +153,10 @@ fn late_records_are_counted_and_left_out() {
     let mut shard = Shard::default();
     assert_eq!(shard.add(&record("10.0.1.5", 1, "203.0.113.9", 443, 1), &context), Ok(None));
     let mut open = OpenHours { shard, ledger: ObjectLedger::default() };
-    let closed = open.close(Hour::of_second(1_700_000_050), |_| KnownEni::default());
+    // Counted where it arrived: its own hour may be closed already and must not open again.
+    let arrived = Hour::of_second(1_700_000_000 + 7200);
+    assert_eq!(open.due(Hour(u32::MAX)), [arrived]);
+    let closed = open.close(arrived, |_| KnownEni::default());
     assert_eq!(closed.enis[0].coverage.late_records, 1);
     assert!(closed.enis[0].flows.is_empty());
 }
