@@ -116,6 +116,13 @@ pub struct ScanReport {
 const BATCH_BYTES: u64 = 128 << 20;
 /// Objects of the same.
 const BATCH_OBJECTS: usize = 1024;
+/// Time that one object covers, seconds.
+const OBJECT_SECONDS: i64 = 300;
+/// Time that the names of a batch span, seconds: all its hours are open at once, and what is open
+/// is what memory holds.
+const BATCH_SECONDS: i64 = 4 * 3600;
+/// Objects of a batch for each thread before its time is looked at: fewer would leave threads idle.
+const BATCH_OBJECTS_PER_THREAD: usize = 8;
 
 /// Reads the objects and scores what they hold.
 ///
@@ -155,26 +162,38 @@ fn scan_here(
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
-    let mut read_objects = 0;
-    for batch in batches(&objects) {
-        if progress.stop() {
-            seen.stopped = true;
-            break;
-        }
-        let read = reader.read(batch);
+    let mut batches = batches(&objects, options.threads);
+    let mut stopped = false;
+    let mut next = || {
+        let batch = batches.next()?;
+        stopped = progress.stop();
+        (!stopped).then_some(batch)
+    };
+    let mut in_hand = next().map(|batch| (batch, reader.read(batch)));
+    while let Some((batch, read)) = in_hand.take() {
         for (object, outcome) in batch.iter().zip(read.outcomes) {
             delivered.note(object);
             outcome.note(object, &mut open.ledger, &mut seen);
         }
         open.shard.merge(read.shard);
-        read_objects += batch.len();
-        // The next object, not the last one: a batch may end among objects of the same time.
-        if let Some(next) = objects.get(read_objects).and_then(time) {
-            let last = closes_up_to(next - OBJECT_SECONDS, lateness_seconds);
-            pipeline.close_up_to(&mut open, last, &mut writer)?;
-        }
+        // Closing has parts that only one thread can do; the others read on meanwhile.
+        let following = next();
+        let closed = rayon::join(
+            || following.map(|batch| (batch, reader.read(batch))),
+            // Everything named before the first object that is still to come is in.
+            || match following.and_then(<[_]>::first).and_then(time) {
+                Some(second) => {
+                    let last = closes_up_to(second - OBJECT_SECONDS, lateness_seconds);
+                    pipeline.close_up_to(&mut open, last, &mut writer)
+                }
+                None => Ok(()),
+            },
+        );
+        in_hand = closed.0;
+        closed.1?;
     }
-    if seen.stopped {
+    seen.stopped = stopped;
+    if stopped {
         // The day in hand is not whole: what is under its name in the lake stays.
         writer.lake = None;
         writer.day = None;
@@ -220,17 +239,20 @@ fn settings(config: &Config) -> Settings {
 
 /// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
 /// a record is late is a property of the record and its object alone.
-fn batches(objects: &[ObjectRef]) -> impl Iterator<Item = &[ObjectRef]> {
+fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
     let mut rest = objects;
     std::iter::from_fn(move || {
         let mut bytes = 0;
+        let end_second = rest.first().and_then(time).map(|second| second + BATCH_SECONDS);
         let len = rest
             .iter()
             .take(BATCH_OBJECTS)
-            .take_while(|object| {
+            .enumerate()
+            .take_while(|(index, object)| {
                 let fits = bytes < BATCH_BYTES;
                 bytes += object.bytes;
-                fits
+                let near = time(object).zip(end_second).is_none_or(|(second, end)| second < end);
+                fits && (near || *index < threads.saturating_mul(BATCH_OBJECTS_PER_THREAD))
             })
             .count();
         let (batch, more) = rest.split_at(len);

@@ -46,8 +46,9 @@ pub fn build(
         .flat_map(|e| e.detector.attack().iter().copied())
         .chain((!traffic.service.is_empty() && is_new(&best.unit.kind)).then_some("T1537"))
         .collect();
-    let objects: Vec<String> =
-        provenance.objects.iter().take(OBJECTS_PER_HOUR_NAMED_MAX).map(ToString::to_string).collect();
+    // Names are shared: the alerts of an hour all came from the same objects.
+    let objects: Vec<Arc<str>> =
+        provenance.objects.iter().take(OBJECTS_PER_HOUR_NAMED_MAX).cloned().collect();
     let mut alert = Alert {
         schema: SCHEMA.into(),
         id: incident.id.0.clone(),

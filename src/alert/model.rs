@@ -1,5 +1,7 @@
 //! The alert: versioned, self-explaining, stable under replay.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Severity;
@@ -176,7 +178,7 @@ pub struct Alert {
     /// Version of outflow.
     pub version: String,
     /// Input objects of its windows, sorted; at most `limits::OBJECTS_PER_HOUR_NAMED_MAX`.
-    pub objects: Vec<String>,
+    pub objects: Vec<Arc<str>>,
     /// How many input objects there are beyond those listed.
     pub objects_more: u64,
     /// A DuckDB query, run in the lake's directory, for the ENI's hourly rows of those hours.

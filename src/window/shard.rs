@@ -148,12 +148,14 @@ impl Default for ObjectContext {
 }
 
 impl ObjectContext {
-    /// Whether a record of `hour` found in this object is too late for it. A property of the
-    /// record and its object alone: the hour closes when the objects named up to its end plus
-    /// the lateness are in, and this object is named after that.
+    /// The hour in which a record of `hour` found in this object arrived, when that was too late.
+    /// A property of the record and its object alone: the hour closes when the objects named up
+    /// to its end plus the lateness are in, and this object is named after that.
     #[inline]
-    fn is_late(&self, hour: Hour) -> bool {
-        self.named_second.is_some_and(|t| t >= hour.end_second().saturating_add(self.lateness_seconds))
+    fn arrived_late(&self, hour: Hour) -> Option<Hour> {
+        let named = self.named_second?;
+        let is_late = named >= hour.end_second().saturating_add(self.lateness_seconds);
+        is_late.then(|| Hour::of_second(named))
     }
 }
 
@@ -218,13 +220,13 @@ impl Shard {
         let service = self.service_index(record);
         let at = self.slot(record, context);
         let Self { slots, service_names, .. } = self;
-        if let Some(arrival) = context.named_second.filter(|_| context.is_late(hour)) {
-            if arrival >= context.to_second {
+        if let Some(arrived) = context.arrived_late(hour) {
+            if arrived.start_second() >= context.to_second {
                 self.out_of_period_records += 1;
                 return Ok(None);
             }
             // Its own hour has closed and must not open again: it counts in the hour it came in.
-            let open = slots[at].hour(Hour::of_second(arrival));
+            let open = slots[at].hour(arrived);
             open.note_meta(record);
             open.coverage.late_records += 1;
             return Ok(None);

@@ -228,7 +228,7 @@ pub(crate) fn alert(id: &str, account: &str, score: f64) -> Alert {
         snapshot_hash: "s".to_owned(),
         config_hash: "c".to_owned(),
         version: "0.1.0".to_owned(),
-        objects: vec!["o.log.gz".to_owned()],
+        objects: vec!["o.log.gz".into()],
         objects_more: 0,
         query: "SELECT 1".to_owned(),
     }

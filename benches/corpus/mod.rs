@@ -1,0 +1,65 @@
+//! What the benches read: flow log objects of a simulated fleet, in memory, the same on every run.
+
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
+use std::ops::ControlFlow;
+
+use outflow::record::{FlowRecord, RecordSink, SkipReason};
+use outflow::simulate::{SimFormat, SimObject, SimulateOptions, plan, write_objects};
+
+/// Objects left out: the first eight hours, in which the fleet sleeps.
+const NIGHT_OBJECTS: usize = 96;
+
+/// Consecutive objects with their sums.
+pub struct Corpus {
+    /// What it is called in the results.
+    pub name: &'static str,
+    /// The objects, in time order.
+    pub objects: Vec<SimObject>,
+    /// Lines after the headers.
+    pub records: u64,
+    /// Inflated bytes.
+    pub text_bytes: u64,
+    /// Bytes as delivered.
+    pub object_bytes: u64,
+}
+
+impl Corpus {
+    /// At least `records_min` records of 100 ENIs at 60 s, from the second eight hours of a day.
+    pub fn new(name: &'static str, format: SimFormat, records_min: u64) -> Self {
+        let options = SimulateOptions { days: 1, attack_from_day: 0, format, ..SimulateOptions::default() };
+        let plan = plan(&options).expect("the options are in range");
+        let mut corpus = Self { name, objects: Vec::new(), records: 0, text_bytes: 0, object_bytes: 0 };
+        let mut met = 0;
+        let _ = write_objects(&plan, |object| {
+            met += 1;
+            if met > NIGHT_OBJECTS {
+                corpus.take(object);
+            }
+            let full = corpus.records >= records_min;
+            if full { Err(ControlFlow::<()>::Break(())) } else { Ok(()) }
+        });
+        assert!(corpus.records >= records_min, "{name}: a day holds only {} records", corpus.records);
+        corpus
+    }
+
+    fn take(&mut self, object: SimObject) {
+        self.records += object.records;
+        self.text_bytes += object.text_bytes;
+        self.object_bytes += object.gzip_bytes.len() as u64;
+        self.objects.push(object);
+    }
+}
+
+/// Counts records and drops them.
+#[derive(Default)]
+pub struct Counting(pub u64);
+
+impl RecordSink for Counting {
+    #[inline]
+    fn record(&mut self, record: &FlowRecord<'_>) -> Result<(), SkipReason> {
+        self.0 += 1;
+        std::hint::black_box(record);
+        Ok(())
+    }
+}
