@@ -116,8 +116,6 @@ pub struct ScanReport {
 const BATCH_BYTES: u64 = 128 << 20;
 /// Objects of the same.
 const BATCH_OBJECTS: usize = 1024;
-/// Time that one object covers, seconds.
-const OBJECT_SECONDS: i64 = 300;
 /// Time that the names of a batch span, seconds: all its hours are open at once, and what is open
 /// is what memory holds.
 const BATCH_SECONDS: i64 = 4 * 3600;
