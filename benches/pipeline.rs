@@ -69,6 +69,7 @@ fn take_turns(corpus: &Corpus, rounds: usize) {
     );
 }
 
+#[expect(clippy::disallowed_methods, reason = "measuring durations is what a bench does")]
 fn timed(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();

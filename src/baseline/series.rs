@@ -199,8 +199,10 @@ mod tests {
 
     #[test]
     fn an_eni_that_bursts_at_any_hour_is_damped_by_its_own_past() {
-        let days =
-            history(28, |day, hour| if (day * 24 + hour as u32) % 37 == 0 { 4 << 30 } else { 1 << 20 });
+        let days = history(
+            28,
+            |day, hour| if (day * 24 + hour as u32).is_multiple_of(37) { 4 << 30 } else { 1 << 20 },
+        );
         let model = SeriesModel::learn(&days, Series::Client, Day(28));
         assert!(model.own_p(5, Level::of_bytes(4 << 30)) > 1e-2);
     }

@@ -137,6 +137,7 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
+    #[allow(clippy::unnecessary_wraps, reason = "the field it fills is optional")]
     fn addr(text: &str) -> Option<Addr> {
         Some(Addr::from(text.parse::<IpAddr>().unwrap()))
     }

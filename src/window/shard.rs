@@ -163,6 +163,9 @@ impl ObjectContext {
 /// 2015; the room is for clocks, not for nonsense.
 const TIME_RANGE: std::ops::Range<i64> = 946_684_800..7_258_118_400;
 
+/// AWS service names by the index that pair sums hold.
+pub(super) type ServiceNames = Arc<[Arc<str>]>;
+
 /// The open hours of the ENIs one worker has met.
 #[derive(Clone, Debug)]
 pub struct Shard {
@@ -267,7 +270,7 @@ impl Shard {
     }
 
     /// Takes one hour out, sorted by ENI; ENIs left without open hours are forgotten.
-    pub(super) fn take(&mut self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, Arc<[Arc<str>]>) {
+    pub(super) fn take(&mut self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, ServiceNames) {
         let mut taken = Vec::new();
         for slot in &mut self.slots {
             if let Some(at) = slot.hours.iter().position(|(h, _)| *h == hour) {
@@ -488,11 +491,11 @@ impl OpenEniHour {
 
 /// Whether an `interface-type` names something that forwards other people's traffic.
 fn is_relay_type(text: &[u8]) -> bool {
-    let same = |name: &&str| {
+    let same = |name: &str| {
         name.len() == text.len()
             && name.bytes().zip(text).all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'_' && *b == b'-'))
     };
-    RELAY_TYPES.iter().any(|name| same(&name))
+    RELAY_TYPES.iter().any(|name| same(name))
 }
 
 impl Coverage {

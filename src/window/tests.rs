@@ -9,6 +9,7 @@ use super::*;
 use crate::net::Addr;
 use crate::record::{Action, FlowDirection, FlowRecord};
 
+#[allow(clippy::unnecessary_wraps, reason = "the field it fills is optional")]
 fn addr(text: &str) -> Option<Addr> {
     Some(Addr::from(text.parse::<IpAddr>().unwrap()))
 }
