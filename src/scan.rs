@@ -262,7 +262,7 @@ struct Delivered(BTreeMap<(String, String), BTreeSet<i64>>);
 impl Delivered {
     fn note(&mut self, object: &ObjectRef) {
         if let Some(key) = &object.key {
-            let place = (key.account.to_string(), key.region.to_string());
+            let place = (key.account.clone(), key.region.clone());
             self.0.entry(place).or_default().insert(key.time_second.div_euclid(300));
         }
     }

@@ -105,13 +105,10 @@ struct Slot {
 impl Slot {
     #[inline]
     fn hour(&mut self, hour: Hour) -> &mut OpenEniHour {
-        let at = match self.hours.iter().rposition(|(h, _)| *h == hour) {
-            Some(at) => at,
-            None => {
-                self.hours.push((hour, OpenEniHour::default()));
-                self.hours.len() - 1
-            }
-        };
+        let at = self.hours.iter().rposition(|(h, _)| *h == hour).unwrap_or_else(|| {
+            self.hours.push((hour, OpenEniHour::default()));
+            self.hours.len() - 1
+        });
         &mut self.hours[at].1
     }
 }
@@ -161,6 +158,9 @@ impl ObjectContext {
 /// Earliest and latest believable `end`: 2000-01-01 and 2200-01-01. VPC Flow Logs exist since
 /// 2015; the room is for clocks, not for nonsense.
 const TIME_RANGE: std::ops::Range<i64> = 946_684_800..7_258_118_400;
+
+/// AWS service names by the index that pairs hold.
+pub(super) type ServiceNames = Arc<[Arc<str>]>;
 
 /// The open hours of the ENIs one worker has met.
 #[derive(Clone, Debug)]
@@ -262,7 +262,7 @@ impl Shard {
     }
 
     /// Takes one hour out, sorted by ENI; ENIs left without open hours are forgotten.
-    pub(super) fn take(&mut self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, Arc<[Arc<str>]>) {
+    pub(super) fn take(&mut self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, ServiceNames) {
         let mut taken = Vec::new();
         for slot in &mut self.slots {
             if let Some(at) = slot.hours.iter().position(|(h, _)| *h == hour) {
@@ -302,13 +302,11 @@ impl Shard {
             return self.last as usize;
         }
         let hash = id_hash(&self.hasher, record.eni);
-        self.last = match self.index.find(hash, |&i| is(&self.slots[i as usize])) {
-            Some(&at) => at,
-            None => {
-                let id = EniId { account: lossy(account), region: lossy(region), eni: lossy(record.eni) };
-                self.new_slot(id)
-            }
-        };
+        let found = self.index.find(hash, |&i| is(&self.slots[i as usize])).copied();
+        self.last = found.unwrap_or_else(|| {
+            let id = EniId { account: lossy(account), region: lossy(region), eni: lossy(record.eni) };
+            self.new_slot(id)
+        });
         self.last as usize
     }
 
@@ -445,11 +443,11 @@ impl OpenEniHour {
 
 /// Whether an `interface-type` names something that forwards other people's traffic.
 fn is_relay_type(text: &[u8]) -> bool {
-    let same = |name: &&str| {
+    let same = |name: &str| {
         name.len() == text.len()
             && name.bytes().zip(text).all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'_' && *b == b'-'))
     };
-    RELAY_TYPES.iter().any(|name| same(&name))
+    RELAY_TYPES.iter().any(|name| same(name))
 }
 
 impl Coverage {
