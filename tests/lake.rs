@@ -248,7 +248,7 @@ fn the_files_say_what_their_columns_mean() {
     let lake = LakeWriter::create(dir.path()).unwrap();
     let written = lake.write_hours(DAY, &[eni_hour("1", 0, "eni-1", vec![flow("203.0.113.1", 1)])]).unwrap();
     lake.write_alerts(DAY, &written, &[alert("a", "1", 1.0)]).unwrap();
-    for table in TABLES {
+    for table in TABLES.iter().filter(|table| table.partitions.contains(&"account")) {
         let at = format!("{}/account=1/region=eu-central-1/date={DATE}/part-0.parquet", table.name);
         let file = fs::File::open(dir.path().join(at)).unwrap();
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();

@@ -12,6 +12,7 @@ use super::evidence::Family;
 use super::features::KeyHour;
 use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
 use super::score::{Score, Severity};
+use super::told::{Cause, Recent, Told};
 use super::unit::{Subject, UnitKind};
 use crate::baseline::eni::Tier;
 use crate::window::{Day, EniHour, EniId, Hour};
@@ -150,64 +151,6 @@ pub struct IncidentCoverage {
     pub late_records: u64,
     /// Sum of the hours' seen shares.
     pub seen_sum: f64,
-}
-
-/// What was sent of a cause.
-#[derive(Clone, Debug, PartialEq)]
-struct Told {
-    id: IncidentId,
-    last_day: Day,
-    app_bytes: u64,
-    families: u8,
-    severity: Severity,
-}
-
-impl Told {
-    fn of(incident: &Incident, day: Day) -> Self {
-        Self {
-            id: incident.id.clone(),
-            last_day: day,
-            app_bytes: incident.traffic.app_bytes,
-            families: incident.families(),
-            severity: incident.best.score.severity,
-        }
-    }
-}
-
-/// What is remembered of a subject after its day.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Recent {
-    last_day: Day,
-    /// What was sent of it, by this ENI or another that showed it on the same day.
-    told: Option<Told>,
-    /// First and last day of the quarantine.
-    quarantined: Option<(Day, Day)>,
-}
-
-/// A subject in a peer group: what makes incidents of several ENIs one event.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Cause {
-    account: Arc<str>,
-    region: Arc<str>,
-    group: Arc<str>,
-    subject: Subject,
-}
-
-impl Cause {
-    /// New destinations are one event whatever the groups; a change of the fleet is its group's.
-    fn of(incident: &Incident) -> Self {
-        let is_new = incident.is_new_destination();
-        Self {
-            account: Arc::clone(&incident.eni.account),
-            region: Arc::clone(&incident.eni.region),
-            group: if is_new && !incident.is_fleet_change {
-                "".into()
-            } else {
-                Arc::clone(&incident.place.group)
-            },
-            subject: incident.subject.clone(),
-        }
-    }
 }
 
 /// Incidents over days: the open ones of today and the memory of earlier ones.
@@ -461,7 +404,7 @@ impl Incident {
         if self.is_fleet_change { by_rule.min(Severity::Medium) } else { by_rule }
     }
 
-    fn is_new_destination(&self) -> bool {
+    pub(super) fn is_new_destination(&self) -> bool {
         matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
     }
 
@@ -477,7 +420,7 @@ impl Incident {
         if self.is_fleet_change { risk.min(FLEET_RISK_MAX) } else { risk }
     }
 
-    fn families(&self) -> u8 {
+    pub(super) fn families(&self) -> u8 {
         family_set(&self.best.score)
     }
 

@@ -14,6 +14,7 @@ mod protocol;
 mod score;
 mod served;
 mod spread;
+mod told;
 mod unit;
 mod volume;
 

@@ -54,11 +54,6 @@ pub(crate) enum Target {
     TrafficPath,
 }
 
-impl Target {
-    /// Number of targets.
-    pub(crate) const COUNT: usize = Self::TrafficPath as usize + 1;
-}
-
 /// One field of a flow log.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {

@@ -16,19 +16,12 @@ pub(crate) struct Column {
     pub(crate) name: Option<&'static str>,
 }
 
-/// The place of a target that a format does not have.
-const ABSENT: u16 = u16::MAX;
-
 /// The columns of one format, in line order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnPlan {
     pub(crate) columns: Vec<Column>,
     /// First header token; a line that begins with it is a header again.
     pub(crate) first_token: Vec<u8>,
-    /// Column that holds each target, by `Target as usize`; `ABSENT` for none.
-    places: [u16; Target::COUNT],
-    /// Whether the format has a column that names a peer group.
-    pub(crate) has_group: bool,
     /// Whether the format has an `instance-id` column.
     pub(crate) has_instance: bool,
     /// Whether the format is a transit gateway's: any `tgw-*` column.
@@ -115,13 +108,6 @@ impl ColumnPlan {
         self.columns.is_empty()
     }
 
-    /// Index of the column that holds the target, if any.
-    #[inline]
-    pub(crate) fn column_of(&self, target: Target) -> Option<usize> {
-        let place = self.places[target as usize];
-        (place != ABSENT).then_some(place as usize)
-    }
-
     /// Whether a line begins like the header this plan came from.
     #[inline]
     pub(crate) fn looks_like_header(&self, line: &[u8]) -> bool {
@@ -148,15 +134,8 @@ impl ColumnPlan {
         unknown.sort();
         unknown.dedup();
         unknown.truncate(limits::UNKNOWN_COLUMNS_MAX);
-        let mut places = [ABSENT; Target::COUNT];
-        for (column, index) in columns.iter().zip(0..) {
-            places[column.target as usize] = index;
-        }
-        let has = |target| places[target as usize] != ABSENT;
-        let groups = [Target::AsgTag, Target::InterfaceTag, Target::InstanceTag, Target::EcsService];
+        let has = |target| columns.iter().any(|c: &Column| c.target == target);
         Self {
-            places,
-            has_group: groups.into_iter().any(has),
             has_instance: has(Target::Instance),
             has_time: has(Target::Start) || has(Target::End),
             is_transit_gateway: columns.iter().any(|c| c.name.is_some_and(|n| n.starts_with("tgw-"))),

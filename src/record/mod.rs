@@ -16,7 +16,6 @@ mod reference;
 mod report;
 mod scan;
 pub mod text;
-mod tokens;
 mod words;
 
 pub use format::{ColumnPlan, FormatError};

@@ -1,24 +1,24 @@
 //! One text line to one record: the hot loop.
 //!
 //! ```text
-//! find where each token ends                     (`tokens`: one pass, no branch per token)
-//! the number of tokens must be that of the format's columns
-//! for each field of a record, in the order of the fields:
-//!     the plan says in which column it is
-//!     number, address, word: its token, whole, to an integer
-//!     text: its token as it stands
+//! for each column of the plan, in line order:
+//!     skip the spaces before the token          (AWS's own example has two in a row)
+//!     by what the column fills:
+//!         number   take digits until a byte that is none; the token must end there
+//!         address  the same with dots, or hexadecimal groups
+//!         text     find the next space
 //!     a lone `-` is absent
-//! on any failure: go through the columns in line order for the first that is at fault
+//! nothing but spaces may follow the last column
+//! on any failure: count the tokens to say whether the line is too short, too long or wrong
 //! ```
 //!
-//! Columns that no field needs cost nothing but their place; nothing is allocated, logged or
+//! Each byte is looked at once and goes straight into an integer; nothing is allocated, logged or
 //! called through a pointer. `benches/parse` measures it; `reference.rs` holds the slow, obvious
 //! parser that it must agree with.
 
 use super::fields::Target;
-use super::format::ColumnPlan;
-use super::scan::{ipv4, ipv6, number};
-use super::tokens::Tokens;
+use super::format::{Column, ColumnPlan};
+use super::scan::{integer, ipv4, ipv6, skip_token};
 use super::words::{action, direction, log_status, reason_of, seconds};
 use super::{FlowRecord, LogStatus, SkipReason};
 use crate::net::Addr;
@@ -40,166 +40,39 @@ pub struct Fault<'a> {
 /// The reason for which the line is no record of this format. `out` then holds nonsense.
 #[inline]
 pub fn parse_line<'a>(line: &'a [u8], plan: &ColumnPlan, out: &mut FlowRecord<'a>) -> Result<(), Fault<'a>> {
-    let row = Row { tokens: Tokens::of(line), plan };
-    let tokens = row.tokens.len();
-    if tokens < plan.len() {
-        return Err(Fault { reason: SkipReason::TooFewFields, field: None, text: line });
+    *out = FlowRecord::EMPTY;
+    out.has_instance_column = plan.has_instance;
+    let mut spare = Spare::default();
+    let mut at = 0;
+    for &column in &plan.columns {
+        while line.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        at = match parse_column(line, at, column.target, out, &mut spare) {
+            Some(end) => end,
+            None => return Err(diagnose(line, at, column, plan.len())),
+        };
     }
-    if tokens > plan.len() {
+    if line[at..].iter().any(|&b| b != b' ') {
         return Err(Fault { reason: SkipReason::TooManyFields, field: None, text: line });
     }
-    row.read(out).ok_or_else(|| row.diagnose())
+    spare.settle(plan.is_transit_gateway, out);
+    Ok(())
 }
 
-/// A line cut into its columns. Readers give `None` for a token that its column cannot hold.
-struct Row<'a, 'p> {
-    tokens: Tokens<'a>,
-    plan: &'p ColumnPlan,
+/// Columns of which several may stand for the same thing; the best one present wins.
+#[derive(Default)]
+struct Spare<'a> {
+    attachment: &'a [u8],
+    resource: &'a [u8],
+    /// `asg-tag`, `interface-tag`, `instance-tag`, `ecs-service-name`.
+    groups: [&'a [u8]; 4],
 }
 
-impl<'a> Row<'a, '_> {
-    /// Every field of the record.
+impl<'a> Spare<'a> {
     #[inline]
-    fn read(&self, out: &mut FlowRecord<'a>) -> Option<()> {
-        let (src, dst) = (self.address(Target::Src)?, self.address(Target::Dst)?);
-        *out = FlowRecord {
-            account: self.text(Target::Account),
-            eni: self.text(Target::Interface),
-            vpc: self.text(Target::Vpc),
-            subnet: self.text(Target::Subnet),
-            instance: self.text(Target::Instance),
-            region: self.text(Target::Region),
-            interface_type: self.text(Target::InterfaceType),
-            dst_service: self.text(Target::DstService),
-            src_service: self.text(Target::SrcService),
-            group: b"",
-            src,
-            dst,
-            pkt_src: self.address_like(Target::PktSrc, Target::Src, src)?,
-            pkt_dst: self.address_like(Target::PktDst, Target::Dst, dst)?,
-            src_port: self.number(Target::SrcPort)?,
-            dst_port: self.number(Target::DstPort)?,
-            protocol: self.number(Target::Protocol)?,
-            packets: self.number(Target::Packets)?,
-            bytes: self.number(Target::Bytes)?,
-            start: self.second(Target::Start)?,
-            end: self.second(Target::End)?,
-            action: self.word(Target::Action, action)?,
-            status: self.word(Target::Status, log_status)?.unwrap_or(LogStatus::Ok),
-            tcp_flags: self.number(Target::TcpFlags)?,
-            direction: self.word(Target::Direction, direction)?,
-            traffic_path: self.traffic_path()?,
-            has_instance_column: self.plan.has_instance,
-        };
-        let groups = if self.plan.has_group {
-            [Target::AsgTag, Target::InterfaceTag, Target::InstanceTag, Target::EcsService]
-                .map(|tag| self.text(tag))
-        } else {
-            [b"".as_slice(); 4]
-        };
-        let (attachment, resource) = (self.text(Target::Attachment), self.text(Target::Resource));
-        settle(out, attachment, resource, &groups, self.plan.is_transit_gateway);
-        Some(())
-    }
-
-    /// The bounds of a field's token; `None` when the format does not have it.
-    #[inline]
-    fn bounds(&self, target: Target) -> Option<(usize, usize)> {
-        self.plan.column_of(target).map(|index| self.tokens.bounds(index))
-    }
-
-    #[inline]
-    fn slice(&self, (start, end): (usize, usize)) -> &'a [u8] {
-        &self.tokens.line()[start..end]
-    }
-
-    #[inline]
-    fn text(&self, target: Target) -> &'a [u8] {
-        match self.bounds(target).map(|bounds| self.slice(bounds)) {
-            None | Some(b"-") => b"",
-            Some(token) => token,
-        }
-    }
-
-    #[inline]
-    fn number<T: TryFrom<u64>>(&self, target: Target) -> Option<Option<T>> {
-        self.value(target, |line, start, end| T::try_from(number(line, start, end)?).ok())
-    }
-
-    #[inline]
-    fn second(&self, target: Target) -> Option<Option<i64>> {
-        self.value(target, |line, start, end| seconds(number(line, start, end)?))
-    }
-
-    /// The value that `read` makes of a field's token, or absent.
-    #[inline]
-    fn value<T>(&self, target: Target, read: impl Fn(&[u8], usize, usize) -> Option<T>) -> Option<Option<T>> {
-        let Some((start, end)) = self.bounds(target) else { return Some(None) };
-        match read(self.tokens.line(), start, end) {
-            None if self.slice((start, end)) == b"-" => Some(None),
-            None => None,
-            value => Some(value),
-        }
-    }
-
-    #[inline]
-    fn address(&self, target: Target) -> Option<Option<Addr>> {
-        let Some((start, end)) = self.bounds(target) else { return Some(None) };
-        address_token(self.tokens.line(), start, end)
-    }
-
-    /// An address that is mostly the same as another of the line, which is read already.
-    #[inline]
-    fn address_like(&self, target: Target, other: Target, value: Option<Addr>) -> Option<Option<Addr>> {
-        match (self.bounds(target), self.bounds(other)) {
-            (Some(bounds), Some(other)) if self.slice(bounds) == self.slice(other) => Some(value),
-            _ => self.address(target),
-        }
-    }
-
-    #[inline]
-    fn word<T>(&self, target: Target, meaning: impl Fn(&[u8]) -> Option<T>) -> Option<Option<T>> {
-        self.value(target, |line, start, end| meaning(&line[start..end]))
-    }
-
-    /// `traffic-path` with its placeholders: zero and negative numbers are absent too.
-    #[inline]
-    fn traffic_path(&self) -> Option<Option<u8>> {
-        let Some((start, end)) = self.bounds(Target::TrafficPath) else { return Some(None) };
-        let line = self.tokens.line();
-        let negative = line[start] == b'-';
-        let digits = start + usize::from(negative);
-        if negative && digits == end {
-            return Some(None);
-        }
-        let value = number(line, digits, end)?;
-        if negative || value == 0 { Some(None) } else { u8::try_from(value).ok().map(Some) }
-    }
-
-    /// Says which column of a line with the right number of tokens is at fault: the first.
-    #[cold]
-    #[inline(never)]
-    fn diagnose(&self) -> Fault<'a> {
-        let wrong = |target| match target {
-            Target::Src | Target::Dst | Target::PktSrc | Target::PktDst => self.address(target).is_none(),
-            Target::SrcPort | Target::DstPort => self.number::<u16>(target).is_none(),
-            Target::Protocol | Target::TcpFlags => self.number::<u8>(target).is_none(),
-            Target::Packets | Target::Bytes => self.number::<u64>(target).is_none(),
-            Target::Start | Target::End => self.second(target).is_none(),
-            Target::Action => self.word(target, action).is_none(),
-            Target::Direction => self.word(target, direction).is_none(),
-            Target::Status => self.word(target, log_status).is_none(),
-            Target::TrafficPath => self.traffic_path().is_none(),
-            _ => false,
-        };
-        let columns = self.plan.columns.iter().enumerate();
-        let (index, column) =
-            columns.into_iter().find(|(_, c)| wrong(c.target)).expect("some column made the line fail");
-        Fault {
-            reason: reason_of(column.target),
-            field: column.name,
-            text: self.slice(self.tokens.bounds(index)),
-        }
+    fn settle(&self, is_transit_gateway: bool, out: &mut FlowRecord<'a>) {
+        settle(out, self.attachment, self.resource, &self.groups, is_transit_gateway);
     }
 }
 
@@ -222,17 +95,108 @@ pub(crate) fn settle<'a>(
     }
 }
 
-/// The address that a token is, or absent (`-`, `::`); `None` when it is neither.
+/// Reads the token at `at` into the record and returns where it ends; `None` when there is no
+/// token or it is not what the column holds.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one caller, the hot loop; a call per token costs a tenth")]
+fn parse_column<'a>(
+    line: &'a [u8],
+    at: usize,
+    target: Target,
+    out: &mut FlowRecord<'a>,
+    spare: &mut Spare<'a>,
+) -> Option<usize> {
+    let text = |slot: &mut &'a [u8]| text_token(line, at, slot);
+    match target {
+        Target::Skip => (at < line.len()).then(|| skip_token(line, at)),
+        Target::Account => text(&mut out.account),
+        Target::Interface => text(&mut out.eni),
+        Target::Attachment => text(&mut spare.attachment),
+        Target::Resource => text(&mut spare.resource),
+        Target::Vpc => text(&mut out.vpc),
+        Target::Subnet => text(&mut out.subnet),
+        Target::Instance => text(&mut out.instance),
+        Target::Region => text(&mut out.region),
+        Target::InterfaceType => text(&mut out.interface_type),
+        Target::SrcService => text(&mut out.src_service),
+        Target::DstService => text(&mut out.dst_service),
+        Target::AsgTag => text(&mut spare.groups[0]),
+        Target::InterfaceTag => text(&mut spare.groups[1]),
+        Target::InstanceTag => text(&mut spare.groups[2]),
+        Target::EcsService => text(&mut spare.groups[3]),
+        Target::Src => address_token(line, at, &mut out.src),
+        Target::Dst => address_token(line, at, &mut out.dst),
+        Target::PktSrc => address_token(line, at, &mut out.pkt_src),
+        Target::PktDst => address_token(line, at, &mut out.pkt_dst),
+        Target::SrcPort => number_token(line, at, &mut out.src_port, |n| u16::try_from(n).ok()),
+        Target::DstPort => number_token(line, at, &mut out.dst_port, |n| u16::try_from(n).ok()),
+        Target::Protocol => number_token(line, at, &mut out.protocol, |n| u8::try_from(n).ok()),
+        Target::Packets => number_token(line, at, &mut out.packets, Some),
+        Target::Bytes => number_token(line, at, &mut out.bytes, Some),
+        Target::Start => number_token(line, at, &mut out.start, seconds),
+        Target::End => number_token(line, at, &mut out.end, seconds),
+        Target::TcpFlags => number_token(line, at, &mut out.tcp_flags, |n| u8::try_from(n).ok()),
+        Target::Action => word_token(line, at, &mut out.action, action),
+        Target::Direction => word_token(line, at, &mut out.direction, direction),
+        Target::Status => {
+            let mut status = None;
+            let end = word_token(line, at, &mut status, log_status)?;
+            out.status = status.unwrap_or(LogStatus::Ok);
+            Some(end)
+        }
+        Target::TrafficPath => traffic_path_token(line, at, &mut out.traffic_path),
+    }
+}
+
+/// Whether a token ends at `at`.
 #[inline]
-fn address_token(line: &[u8], start: usize, end: usize) -> Option<Option<Addr>> {
-    if let Some(bits) = ipv4(line, start, end) {
-        return Some(Some(Addr::from_v4(bits)));
+fn ends(line: &[u8], at: usize) -> bool {
+    line.get(at).is_none_or(|&b| b == b' ')
+}
+
+/// Whether the token at `at` is a lone `-`.
+#[inline]
+fn is_absent(line: &[u8], at: usize) -> bool {
+    line.get(at) == Some(&b'-') && ends(line, at + 1)
+}
+
+#[inline]
+fn text_token<'a>(line: &'a [u8], at: usize, slot: &mut &'a [u8]) -> Option<usize> {
+    let end = skip_token(line, at);
+    let token = &line[at..end];
+    *slot = if token == b"-" { b"" } else { token };
+    (end > at).then_some(end)
+}
+
+#[inline]
+fn number_token<T>(
+    line: &[u8],
+    at: usize,
+    slot: &mut Option<T>,
+    narrow: impl Fn(u64) -> Option<T>,
+) -> Option<usize> {
+    if is_absent(line, at) {
+        return Some(at + 1);
     }
-    if line[start..end] == *b"-" {
-        return Some(None);
+    let (value, end) = integer(line, at)?;
+    *slot = Some(narrow(value)?);
+    ends(line, end).then_some(end)
+}
+
+#[inline]
+fn address_token(line: &[u8], at: usize, slot: &mut Option<Addr>) -> Option<usize> {
+    if let Some((bits, end)) = ipv4(line, at)
+        && ends(line, end)
+    {
+        *slot = Some(Addr::from_v4(bits));
+        return Some(end);
     }
-    let (bits, at) = ipv6(line, start)?;
-    (at == end).then(|| Addr::from_bits(bits))
+    if is_absent(line, at) {
+        return Some(at + 1);
+    }
+    let (bits, end) = ipv6(line, at)?;
+    *slot = Addr::from_bits(bits);
+    ends(line, end).then_some(end)
 }
 
 /// The address that a whole token is; `::` is absent.
@@ -240,7 +204,58 @@ fn address_token(line: &[u8], start: usize, end: usize) -> Option<Option<Addr>> 
 /// # Errors
 /// `BadAddress` when it is none.
 pub(crate) fn address(token: &[u8]) -> Result<Option<Addr>, SkipReason> {
-    address_token(token, 0, token.len()).ok_or(SkipReason::BadAddress)
+    let mut slot = None;
+    match address_token(token, 0, &mut slot) {
+        Some(end) if end == token.len() => Ok(slot),
+        _ => Err(SkipReason::BadAddress),
+    }
+}
+
+#[inline]
+fn word_token<T>(
+    line: &[u8],
+    at: usize,
+    slot: &mut Option<T>,
+    meaning: impl Fn(&[u8]) -> Option<T>,
+) -> Option<usize> {
+    let end = skip_token(line, at);
+    let token = &line[at..end];
+    if token != b"-" {
+        *slot = Some(meaning(token)?);
+    }
+    Some(end)
+}
+
+/// `traffic-path` with its placeholders: zero and negative numbers are absent too.
+#[inline]
+fn traffic_path_token(line: &[u8], at: usize, slot: &mut Option<u8>) -> Option<usize> {
+    let negative = line.get(at) == Some(&b'-');
+    let digits = at + usize::from(negative);
+    if negative && ends(line, digits) {
+        return Some(digits);
+    }
+    let (value, end) = integer(line, digits)?;
+    if !negative && value > 0 {
+        *slot = Some(u8::try_from(value).ok()?);
+    }
+    ends(line, end).then_some(end)
+}
+
+/// Says what is wrong with a line that failed at column `column`, whose token begins at `at`.
+/// A wrong number of tokens explains more than the column that happened to notice it.
+#[cold]
+#[inline(never)]
+fn diagnose(line: &[u8], at: usize, column: Column, columns: usize) -> Fault<'_> {
+    let tokens = line.split(|&b| b == b' ').filter(|token| !token.is_empty()).count();
+    match tokens.cmp(&columns) {
+        std::cmp::Ordering::Less => Fault { reason: SkipReason::TooFewFields, field: None, text: line },
+        std::cmp::Ordering::Greater => Fault { reason: SkipReason::TooManyFields, field: None, text: line },
+        std::cmp::Ordering::Equal => Fault {
+            reason: reason_of(column.target),
+            field: column.name,
+            text: &line[at..skip_token(line, at)],
+        },
+    }
 }
 
 #[cfg(test)]

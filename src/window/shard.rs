@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::ObjectContext;
 use super::hour::{Coverage, EniId, Hour, Totals};
 use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, Pairs};
+use super::vocabulary::{AWS_SERVICES, is_relay_type};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::net::orient::{OwnSide, Service, orient, service_side};
 use crate::record::{Action, FlowRecord, LogStatus, SkipReason};
@@ -14,22 +16,6 @@ use std::hash::BuildHasher;
 
 /// Protocol number used when the format has no `protocol`: IANA reserves 255.
 pub const PROTOCOL_ABSENT: u8 = 255;
-
-/// Interface types whose traffic is not their own (VPC user guide, `interface-type`; an open
-/// vocabulary, written with `_` or `-`).
-const RELAY_TYPES: [&str; 11] = [
-    "nat_gateway",
-    "regional_nat_gateway",
-    "network_load_balancer",
-    "gateway_load_balancer",
-    "gateway_load_balancer_endpoint",
-    "load_balancer",
-    "amazon_elb",
-    "transit_gateway",
-    "vpc_endpoint",
-    "global_accelerator_managed",
-    "api_gateway_managed",
-];
 
 /// What is known of an ENI beside its flows. Texts keep the largest value seen, so that the
 /// outcome does not depend on order when AWS's best-effort metadata disagrees with itself.
@@ -106,56 +92,11 @@ struct Slot {
 impl Slot {
     #[inline]
     fn hour(&mut self, hour: Hour) -> &mut OpenEniHour {
-        let at = match self.hours.iter().rposition(|(h, _)| *h == hour) {
-            Some(at) => at,
-            None => {
-                self.hours.push((hour, OpenEniHour::default()));
-                self.hours.len() - 1
-            }
-        };
+        let at = self.hours.iter().rposition(|(h, _)| *h == hour).unwrap_or_else(|| {
+            self.hours.push((hour, OpenEniHour::default()));
+            self.hours.len() - 1
+        });
         &mut self.hours[at].1
-    }
-}
-
-/// What the object being read says for records that do not say it themselves.
-#[derive(Clone, Debug)]
-pub struct ObjectContext {
-    /// Account of the object's key; used when a record has none or says `unknown`.
-    pub account: Arc<str>,
-    /// Region of the object's key; used when a record has none.
-    pub region: Arc<str>,
-    /// The time `T` in the object's name, Unix seconds: its records end in `[T, T + 5 min)`.
-    pub named_second: Option<i64>,
-    /// How long after its end an hour still takes records, seconds.
-    pub lateness_seconds: i64,
-    /// Only records whose `end` lies in `[from, to)`, Unix seconds, are taken.
-    pub from_second: i64,
-    /// See `from_second`.
-    pub to_second: i64,
-}
-
-impl Default for ObjectContext {
-    fn default() -> Self {
-        Self {
-            account: Arc::from("unknown"),
-            region: Arc::from("unknown"),
-            named_second: None,
-            lateness_seconds: i64::MAX / 4,
-            from_second: i64::MIN,
-            to_second: i64::MAX,
-        }
-    }
-}
-
-impl ObjectContext {
-    /// The hour in which a record of `hour` found in this object arrived, when that was too late.
-    /// A property of the record and its object alone: the hour closes when the objects named up
-    /// to its end plus the lateness are in, and this object is named after that.
-    #[inline]
-    fn arrived_late(&self, hour: Hour) -> Option<Hour> {
-        let named = self.named_second?;
-        let is_late = named >= hour.end_second().saturating_add(self.lateness_seconds);
-        is_late.then(|| Hour::of_second(named))
     }
 }
 
@@ -310,13 +251,11 @@ impl Shard {
             return self.last as usize;
         }
         let hash = id_hash(&self.hasher, record.eni);
-        self.last = match self.index.find(hash, |&i| is(&self.slots[i as usize])) {
-            Some(&at) => at,
-            None => {
-                let id = EniId { account: lossy(account), region: lossy(region), eni: lossy(record.eni) };
-                self.new_slot(id)
-            }
-        };
+        let found = self.index.find(hash, |&i| is(&self.slots[i as usize])).copied();
+        self.last = found.unwrap_or_else(|| {
+            let id = EniId { account: lossy(account), region: lossy(region), eni: lossy(record.eni) };
+            self.new_slot(id)
+        });
         self.last as usize
     }
 
@@ -369,38 +308,6 @@ fn widest(one: Option<(i64, i64)>, two: Option<(i64, i64)>) -> Option<(i64, i64)
         (one, two) => one.or(two),
     }
 }
-
-/// The values of `pkt-src-aws-service` and `pkt-dst-aws-service`: the service names of AWS's
-/// ip-ranges.json. Another name counts as none: its peers roll up by prefix.
-const AWS_SERVICES: [&str; 27] = [
-    "AMAZON",
-    "AMAZON_APPFLOW",
-    "AMAZON_CONNECT",
-    "API_GATEWAY",
-    "AURORA_DSQL",
-    "CHIME_MEETINGS",
-    "CHIME_VOICECONNECTOR",
-    "CLOUD9",
-    "CLOUDFRONT",
-    "CLOUDFRONT_ORIGIN_FACING",
-    "CODEBUILD",
-    "DYNAMODB",
-    "EBS",
-    "EC2",
-    "EC2_INSTANCE_CONNECT",
-    "GLOBALACCELERATOR",
-    "IVS_LOW_LATENCY",
-    "IVS_REALTIME",
-    "KINESIS_VIDEO_STREAMS",
-    "MEDIA_PACKAGE_V2",
-    "ROUTE53",
-    "ROUTE53_HEALTHCHECKS",
-    "ROUTE53_HEALTHCHECKS_PUBLISHING",
-    "ROUTE53_RESOLVER",
-    "S3",
-    "WORKSPACES",
-    "WORKSPACES_GATEWAYS",
-];
 
 fn id_hash(hasher: &Hasher, eni: &[u8]) -> u64 {
     hasher.hash_one(eni)
@@ -487,15 +394,6 @@ impl OpenEniHour {
             meta.forwards = differs(record.pkt_src, record.src) || differs(record.pkt_dst, record.dst);
         }
     }
-}
-
-/// Whether an `interface-type` names something that forwards other people's traffic.
-fn is_relay_type(text: &[u8]) -> bool {
-    let same = |name: &str| {
-        name.len() == text.len()
-            && name.bytes().zip(text).all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'_' && *b == b'-'))
-    };
-    RELAY_TYPES.iter().any(|name| same(name))
 }
 
 impl Coverage {
