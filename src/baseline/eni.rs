@@ -33,7 +33,7 @@ impl Novelty {
     /// For the sentence on an alert.
     pub fn phrase(self) -> &'static str {
         match self {
-            Self::InKnownNetwork => "new address range in a network it already uses",
+            Self::InKnownNetwork => "in a new address range of a network it already uses",
             Self::KnownToOthers => "new to this ENI, known to others in the account",
             Self::NewToAll => "new to the whole account",
         }

@@ -177,6 +177,8 @@ pub struct FleetModel {
     pub group_enis: BTreeMap<Arc<str>, u32>,
     /// Tails by `Pool`.
     pub tails: [Tail; POOLS],
+    /// Days with scored hours in the look-back.
+    pub days: u32,
     /// ENI-hours scored in the look-back.
     pub eni_hours: u64,
     /// ENI-hours with each rare event.
@@ -217,6 +219,7 @@ impl FleetModel {
             balance,
             group_enis,
             tails: pools.map(|p| p.tail()),
+            days: history.days.len() as u32,
             eni_hours: history.days.iter().map(|d| d.eni_hours).sum(),
             rare,
             enis: active,

@@ -209,14 +209,15 @@ impl Incidents {
     }
 
     /// Decides, once all ENIs of an hour are in, what is sent at `now_second`. Incidents are
-    /// looked at from the most to the least risky, so that the strongest of one cause speaks.
+    /// looked at from the most to the least risky, so that the strongest of one cause speaks, and
+    /// spreads before the destinations they consist of.
     pub fn decide(&mut self, hour: Hour, now_second: i64, group_enis: &dyn Fn(&EniId, &str) -> u32) {
         self.mark_fleet_changes(group_enis);
-        let mut order: Vec<(u64, (EniId, Subject))> = self
+        let mut order: Vec<((bool, u64), (EniId, Subject))> = self
             .open
             .iter()
             .filter(|(_, i)| i.hours.last() == Some(&hour))
-            .map(|(key, i)| (i.risk().to_bits(), key.clone()))
+            .map(|(key, i)| ((i.subject == Subject::Spread, i.risk().to_bits()), key.clone()))
             .collect();
         order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         for (_, key) in order {
@@ -225,6 +226,10 @@ impl Incidents {
     }
 
     fn decide_one(&mut self, key: &(EniId, Subject), now_second: i64) {
+        // One ENI over many new destinations is one event: the spread speaks for each of them.
+        let spread = (key.1 != Subject::Spread)
+            .then(|| self.open.get(&(key.0.clone(), Subject::Spread)).and_then(|i| i.told.clone()))
+            .flatten();
         let incident = self.open.get_mut(key).expect("keys come from `open`");
         if incident.kept.is_sent() {
             incident.revise();
@@ -239,7 +244,8 @@ impl Incidents {
         let cause = Cause::of(incident);
         let shared =
             self.told_today.get(&cause).filter(|told| told.id != incident.id && incident.is_shared_cause());
-        let known = [shared, own].into_iter().flatten().find(|told| !incident.is_news(told));
+        let spread = spread.as_ref().filter(|_| incident.is_new_destination());
+        let known = [spread, shared, own].into_iter().flatten().find(|told| !incident.is_news(told));
         let is_high = incident.best.score.severity >= Severity::High;
         let risk = incident.risk();
         incident.kept = match (incident.best.tier, incident.threshold.0) {

@@ -33,8 +33,8 @@ impl std::fmt::Display for Subject {
 
 /// Least that coverage leaves of a risk.
 pub const SEEN_MIN: f64 = 0.5;
-/// Account history, ENI-hours (14 ENI-days), and bytes an hour of the cold-start rule.
-const COLD_START_ENI_HOURS: u64 = 14 * 24;
+/// Days of account history, and bytes an hour, of the cold-start rule: before, everything is new.
+const COLD_START_FLEET_DAYS: u32 = 14;
 const COLD_START_BYTES: u64 = 100 << 20;
 
 /// What is scored, in numbers.
@@ -124,7 +124,7 @@ impl Unit {
     /// to a place that nobody in the account knows (detection.md D1, cold start).
     fn breaks_cold_start_rule(&self, against: &Against<'_>) -> bool {
         self.tier == Tier::Learning
-            && against.fleet.eni_hours >= COLD_START_ENI_HOURS
+            && against.fleet.days >= COLD_START_FLEET_DAYS
             && matches!(self.kind, UnitKind::Destination { app_bytes, novelty: Some(Novelty::NewToAll), .. }
                 if app_bytes >= COLD_START_BYTES)
     }
