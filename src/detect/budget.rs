@@ -14,8 +14,8 @@ const DAYS: usize = 14;
 const DAYS_MIN: usize = 7;
 /// Fewest alerts a day that a budget may mean, however small the fleet.
 const PER_DAY_MIN: f64 = 1.0;
-/// Risk below which nothing is worth a message, bits, however quiet the past was.
-const FLOOR_BITS: f64 = 10.0;
+/// Risk below which nothing is worth a message, bits, however quiet the past was: what is LOW.
+const FLOOR_BITS: f64 = 15.0;
 /// Risks kept of a day: more than any budget reads.
 const TOP_MAX: usize = 512;
 
