@@ -226,7 +226,8 @@ impl Incidents {
     }
 
     fn decide_one(&mut self, key: &(EniId, Subject), now_second: i64) {
-        // One ENI over many new destinations is one event: the spread speaks for each of them.
+        // One ENI over many new destinations is one event: the spread speaks for each of them
+        // that is not HIGH alone.
         let spread = (key.1 != Subject::Spread)
             .then(|| self.open.get(&(key.0.clone(), Subject::Spread)).and_then(|i| i.told.clone()))
             .flatten();
@@ -244,7 +245,8 @@ impl Incidents {
         let cause = Cause::of(incident);
         let shared =
             self.told_today.get(&cause).filter(|told| told.id != incident.id && incident.is_shared_cause());
-        let spread = spread.as_ref().filter(|_| incident.is_new_destination());
+        let spread =
+            spread.as_ref().filter(|_| incident.is_new_destination() && incident.severity() < Severity::High);
         let known = [spread, shared, own].into_iter().flatten().find(|told| !incident.is_news(told));
         let is_high = incident.best.score.severity >= Severity::High;
         let risk = incident.risk();

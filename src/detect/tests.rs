@@ -342,7 +342,7 @@ fn decoys_do_not_silence_high() {
     let ended = incidents.end_day(hour.hour.day());
     let leak = ended.iter().find(|i| i.subject.to_string() == "192.88.2.0/24").unwrap();
     assert_eq!(leak.kept, Kept::SentHigh);
-    assert!(ended.iter().any(|i| i.kept == Kept::BelowThreshold));
+    assert!(ended.iter().filter(|i| !i.kept.is_sent()).count() >= 50, "the decoys speak with one voice");
 }
 
 #[test]
