@@ -74,10 +74,10 @@ pub struct Detect {
     /// `budget_per_day_per_1000_enis`: alerts an operator wants to read, per day and 1,000 ENIs.
     /// Sets the emission threshold from the past. In (0, 1000000]. Default 5.
     pub budget_per_day_per_1000_enis: f64,
-    /// `volume_floor_bytes`: IP bytes to one destination in an hour below which volume says
-    /// nothing. Default 10485760 (10 MiB).
+    /// `volume_floor_bytes`: application bytes (IP less headers) of an ENI's hour, or to one
+    /// client, below which volume says nothing. Default 10485760 (10 MiB).
     pub volume_floor_bytes: u64,
-    /// `volume_ceiling_bytes`: IP bytes to one destination in an hour above which an incident is
+    /// `volume_ceiling_bytes`: application bytes to one destination in an hour above which an incident is
     /// always told, learned or not. Default: none.
     pub volume_ceiling_bytes: Option<u64>,
 }

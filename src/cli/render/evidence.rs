@@ -25,7 +25,7 @@ pub(in crate::cli) fn evidence(alert: &Alert) -> String {
     who(&mut out, alert);
     what(&mut out, alert);
     told(&mut out, alert);
-    let _ = writeln!(out, "\n{BOLD}Evidence{BOLD:#}, strongest first; bits are -log2 p and can be added");
+    let _ = writeln!(out, "\n{BOLD}Evidence{BOLD:#}, strongest first; bits are -log2 p");
     for detector in &alert.detectors {
         one_detector(&mut out, detector);
     }
