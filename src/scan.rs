@@ -46,8 +46,9 @@ pub trait Progress: Sync {
     fn stop(&self) -> bool;
 }
 
-/// Takes the incidents of each day that ends, emitted or not, in event order: what it is given is
-/// complete in the lake by then, and an error from it ends the scan.
+/// Takes the incidents of each day that ends, emitted or not, in event order; none when there are
+/// none. A day that is told is in the lake by then, unless the scan was stopped in the middle of
+/// it. An error ends the scan.
 pub type OnAlerts<'a> = dyn FnMut(&[Alert]) -> Result<(), Error> + Send + 'a;
 
 /// Compressed bytes of objects read between two looks at which hours can close.
@@ -101,26 +102,28 @@ fn scan_here(
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
-    let mut batches = batches(&objects, options.threads);
+    let mut batches = batches(objects, options.threads);
     let mut stopped = false;
     let mut next = || {
         let batch = batches.next()?;
         stopped = progress.stop();
         (!stopped).then_some(batch)
     };
-    let mut in_hand = next().map(|batch| (batch, reader.read(batch)));
-    while let Some((batch, read)) = in_hand.take() {
-        for (object, outcome) in batch.iter().zip(read.outcomes) {
+    let read = |batch: Vec<ObjectRef>| (reader.read(&batch), batch);
+    let mut in_hand = next().map(read);
+    while let Some((done, batch)) = in_hand.take() {
+        for (object, outcome) in batch.iter().zip(done.outcomes) {
             delivered.note(object);
             outcome.note(object, &mut open.ledger, &mut seen);
         }
-        open.shard.merge(read.shard);
+        open.shard.merge(done.shard);
         // Closing has parts that only one thread can do; the others read on meanwhile.
         let following = next();
+        let following_second = following.as_ref().and_then(|batch| batch.first()).and_then(time);
         let closed = rayon::join(
-            || following.map(|batch| (batch, reader.read(batch))),
+            || following.map(read),
             // Everything named before the first object that is still to come is in.
-            || match following.and_then(<[_]>::first).and_then(time) {
+            || match following_second {
                 Some(second) => {
                     let last = closes_up_to(second - OBJECT_SECONDS, lateness_seconds);
                     pipeline.close_up_to(&mut open, last, &mut writer)
@@ -177,10 +180,12 @@ fn settings(config: &Config) -> Settings {
 }
 
 /// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
-/// a record is late is a property of the record and its object alone.
-fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
-    let mut rest = objects;
+/// a record is late is a property of the record and its object alone. What is done is given up:
+/// the names of a year's objects weigh more than its baselines.
+fn batches(objects: Vec<ObjectRef>, threads: usize) -> impl Iterator<Item = Vec<ObjectRef>> {
+    let mut objects = objects.into_iter();
     std::iter::from_fn(move || {
+        let rest = objects.as_slice();
         let mut bytes = 0;
         let end_second = rest.first().and_then(time).map(|second| second + BATCH_SECONDS);
         let len = rest
@@ -194,8 +199,7 @@ fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[Obje
                 fits && (near || *index < threads.saturating_mul(BATCH_OBJECTS_PER_THREAD))
             })
             .count();
-        let (batch, more) = rest.split_at(len);
-        rest = more;
+        let batch: Vec<ObjectRef> = objects.by_ref().take(len).collect();
         (!batch.is_empty()).then_some(batch)
     })
 }
