@@ -124,6 +124,7 @@ impl Pipeline {
             self.score(&closed);
             output.hour_closed(&closed)?;
         }
+        open.ledger.forget_up_to(last);
         Ok(())
     }
 
