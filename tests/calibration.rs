@@ -3,6 +3,8 @@
 //!
 //! A p is how many events at least this unusual an ENI-hour brings (for D7: an hour of one
 //! destination that was sent 1 MiB), so events with p <= x should be a share x of all ENI-hours.
+//! The day of a destination and several new destinations of a day are told by the hour but happen
+//! once a day: they stay below.
 //! More is a false promise, and fails from twice the nominal rate on; less is conservative, and
 //! passes: floors below which a detector is silent and corrections for choosing lower it on purpose.
 //!

@@ -229,13 +229,13 @@ impl FleetModel {
         }
     }
 
-    /// How often an ENI-hour has something this unusual in a pool: the chances that a pool gives
-    /// per ENI-hour (an ENI has many destinations, a day is one chance in 24 hours), times the
-    /// probability of each.
+    /// How many things this unusual an ENI-hour brings: the chances that a pool gives an ENI-hour
+    /// (an ENI has many destinations), times the probability of each. Chances count as at least
+    /// one: that a kind of thing is rare does not make an ordinary one surprising.
     pub fn per_eni_hour(&self, pool: Pool, own_bits: f64) -> f64 {
         let tail = &self.tails[pool as usize];
-        let chances = tail.n().max(1) as f64 / self.eni_hours.max(1) as f64;
-        (chances * tail.p(own_bits)).min(1.0)
+        let chances = tail.n() as f64 / self.eni_hours.max(1) as f64;
+        (chances.max(1.0) * tail.p(own_bits)).min(1.0)
     }
 
     /// The prior of a group, or the account's when the group is small.
