@@ -1,6 +1,7 @@
 //! The batch driver: objects in, what was seen and what was found out.
 
 mod batch;
+mod findings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::baseline::eni::Tier;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
+use crate::guardduty::{FindingTally, Skipped};
 use crate::lake::{DayWriter, LakeWriter};
 use crate::net::InternalNetworks;
 use crate::pipeline::{Output, Pipeline, Tally};
@@ -20,6 +22,7 @@ use crate::source::OBJECT_SECONDS;
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
+pub use findings::{FindingObjects, read_finding_objects};
 
 /// What to scan and where to put it.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct ScanOptions {
     pub threads: usize,
     /// Root of the lake to write; `None`: none is written.
     pub lake: Option<PathBuf>,
+    /// GuardDuty's findings; `None`: none were given, which is not the same as that there are none.
+    pub findings: Option<FindingObjects>,
 }
 
 /// Told how far the work is; asked whether it should go on.
@@ -101,6 +106,27 @@ pub struct Seen {
     pub ingress_bytes: u64,
     /// Whether the work was stopped before all objects were read.
     pub stopped: bool,
+    /// What became of GuardDuty's findings; `None` when none were given.
+    pub findings: Option<SeenFindings>,
+}
+
+/// What became of GuardDuty's findings.
+#[derive(Clone, Debug, Default)]
+pub struct SeenFindings {
+    /// Objects read, and not read because they hold something else.
+    pub objects: u64,
+    /// Objects that hold something else.
+    pub foreign_objects: u64,
+    /// What the objects held, as counts of renderings.
+    pub tally: FindingTally,
+    /// Findings, each once, without samples.
+    pub distinct: u64,
+    /// Of those, the ones that are part of an alert.
+    pub in_alerts: u64,
+    /// Findings left out because there were too many.
+    pub over_limit: u64,
+    /// The first entry that could not be taken, with its object.
+    pub first_skipped: Option<(String, Skipped)>,
 }
 
 /// What a scan came to.
@@ -156,6 +182,9 @@ fn scan_here(
     // Objects without a time first: nothing closes before they are in.
     objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
     let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
+    if let Some(findings) = &options.findings {
+        pipeline = pipeline.with_findings(findings.set.clone());
+    }
     let mut writer = Writer::new(options.lake.as_deref())?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
@@ -199,6 +228,12 @@ fn scan_here(
     let seconds = open.shard.seconds;
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
+    if let (Some(lake), Some(_)) = (&writer.lake, &options.findings) {
+        lake.write_findings(&tally.findings)?;
+    }
+    if let Some(findings) = &options.findings {
+        seen.take_findings(findings, &tally);
+    }
     seen.take_tally(&tally, seconds, &delivered);
     Ok(ScanReport { seen, alerts: writer.alerts })
 }
@@ -280,6 +315,20 @@ impl Delivered {
 }
 
 impl Seen {
+    fn take_findings(&mut self, read: &FindingObjects, tally: &Tally) {
+        self.objects_failed += read.failed.len() as u64;
+        self.failed.extend(read.failed.iter().cloned());
+        self.findings = Some(SeenFindings {
+            objects: read.objects,
+            foreign_objects: read.foreign_objects,
+            tally: read.tally.clone(),
+            distinct: tally.findings.len() as u64,
+            in_alerts: tally.findings.iter().filter(|(_, alerts)| !alerts.is_empty()).count() as u64,
+            over_limit: read.over_limit,
+            first_skipped: read.first_skipped.clone(),
+        });
+    }
+
     fn take_tally(&mut self, tally: &Tally, seconds: Option<(i64, i64)>, delivered: &Delivered) {
         let of = |tier| tally.tiers.values().filter(|t| **t == tier).count() as u64;
         self.first_second = seconds.map(|(first, _)| first);

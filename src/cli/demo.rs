@@ -54,7 +54,13 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     term.say(&format!("Scanning {} ({text})", plural(written.records, "record")));
 
     let lake = root.join("lake");
-    let options = ScanOptions { from: None, to: None, threads: all_threads(), lake: Some(lake.clone()) };
+    let options = ScanOptions {
+        from: None,
+        to: None,
+        threads: all_threads(),
+        lake: Some(lake.clone()),
+        findings: None,
+    };
     let objects = crate::source::list(&[root.join("AWSLogs").to_string_lossy().into_owned()])?.objects;
     let report = measured_scan(objects, config, &options, term, |report| {
         let all = by_weight(&report.alerts, true);

@@ -13,7 +13,7 @@ use super::when::minute;
 use crate::alert::{Alert, Severity};
 use crate::config::Config;
 use crate::error::Error;
-use crate::scan::{ScanOptions, ScanReport, scan};
+use crate::scan::{ScanOptions, ScanReport, read_finding_objects, scan};
 use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned};
 
 /// Exit code when objects failed or could not be listed.
@@ -24,9 +24,18 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     let (from, to) = time_range(args, &listing.objects)?;
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
+    let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
+    let findings = source::list(finding_paths)?;
+    report_listing(&findings, term);
+    let unreadable = !listing.unreadable.is_empty() || !findings.unreadable.is_empty();
     if args.dry_run {
-        term.print(&plan(&listing, pruned, from, to))?;
-        return Ok(if listing.unreadable.is_empty() { 0 } else { PARTIAL });
+        let mut text = plan(&listing, pruned, from, to);
+        if !findings.objects.is_empty() {
+            let number = plural(findings.objects.len() as u64, "object");
+            let _ = writeln!(text, "GuardDuty   {number} with findings");
+        }
+        term.print(&text)?;
+        return Ok(if unreadable { PARTIAL } else { 0 });
     }
     let output = Output::open(args.output.out.as_deref(), args.output.force)?;
     let config = with_overrides(args, config);
@@ -35,8 +44,8 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         to,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
+        findings: (!finding_paths.is_empty()).then(|| read_finding_objects(&findings.objects)),
     };
-    let unreadable = !listing.unreadable.is_empty();
     let report = measured_scan(listing.objects, &config, &options, term, |report| {
         let shown = match args.output.format {
             Format::Table => by_weight(&report.alerts, args.all),

@@ -271,12 +271,22 @@ fn joined(finding: &Finding, place: PlaceMatch, activity: &Activity<'_>) -> Opti
 
 /// Bits of a finding that is joined for `reason`.
 fn worth(independence: Independence, reason: &Reason) -> f64 {
+    let decay = (-(reason.gap_seconds as f64) / GAP_SECONDS_MAX as f64).exp2();
     match independence {
-        Independence::Knowledge if reason.remote > RemoteMatch::NotNamed => {
-            KNOWLEDGE_BITS * (-(reason.gap_seconds as f64) / GAP_SECONDS_MAX as f64).exp2()
-        }
+        Independence::Knowledge if reason.remote > RemoteMatch::NotNamed => KNOWLEDGE_BITS * decay,
         Independence::Knowledge | Independence::OtherLogs => OTHER_LOGS_BITS,
         Independence::SameLogs => SAME_LOGS_BITS,
+    }
+}
+
+impl Finding {
+    /// What it is worth to whatever it fits best and overlaps, bits.
+    pub fn bits(&self) -> f64 {
+        match self.independence {
+            Independence::Knowledge if !self.remotes.is_empty() => KNOWLEDGE_BITS,
+            Independence::Knowledge | Independence::OtherLogs => OTHER_LOGS_BITS,
+            Independence::SameLogs => SAME_LOGS_BITS,
+        }
     }
 }
 

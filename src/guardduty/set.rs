@@ -103,6 +103,11 @@ impl FindingSet {
         self.findings.values()
     }
 
+    /// Gives up all findings, by ARN.
+    pub fn into_findings(self) -> impl Iterator<Item = Finding> {
+        self.findings.into_values()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.findings.len()

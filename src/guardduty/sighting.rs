@@ -33,7 +33,7 @@ pub struct Sighting {
     pub place: PlaceMatch,
     /// All interfaces that fit.
     pub enis: BTreeSet<Arc<str>>,
-    /// Its instance, VPC, subnet and peer group.
+    /// Its instance id.
     pub instance: Arc<str>,
     /// VPC id.
     pub vpc: Arc<str>,
@@ -77,6 +77,8 @@ pub struct Correlation {
     findings: FindingSet,
     sightings: BTreeMap<Arc<str>, Sighting>,
     joined: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Findings that somebody hears of through an incident.
+    told: BTreeSet<Arc<str>>,
 }
 
 impl Correlation {
@@ -90,9 +92,13 @@ impl Correlation {
         &self.findings
     }
 
-    /// Ids of the alerts that each finding is part of, by ARN.
-    pub fn into_alerts(self) -> (FindingSet, BTreeMap<Arc<str>, BTreeSet<Arc<str>>>) {
-        (self.findings, self.joined)
+    /// All findings, by ARN, with the ids of the alerts that each is part of.
+    pub fn into_findings(mut self) -> Vec<(Finding, BTreeSet<Arc<str>>)> {
+        let alerts_of = |finding: Finding| {
+            let alerts = self.joined.remove(&finding.arn).unwrap_or_default();
+            (finding, alerts)
+        };
+        self.findings.into_findings().map(alerts_of).collect()
     }
 
     /// Notes a closed hour of an interface.
@@ -111,10 +117,13 @@ impl Correlation {
         }
     }
 
-    /// Notes that the alert `id` says what the findings say.
-    pub fn note_joined(&mut self, agreement: &Agreement, id: &str) {
+    /// Notes the findings that the incident `id` was joined with, and whether it is, or was, told.
+    pub fn note_joined(&mut self, agreement: &Agreement, id: &str, is_told: bool) {
         for join in &agreement.joins {
             self.note_alert(&join.arn, id);
+            if is_told {
+                self.told.insert(Arc::clone(&join.arn));
+            }
         }
     }
 
@@ -123,7 +132,7 @@ impl Correlation {
         self.joined.entry(Arc::clone(arn)).or_default().insert(id.into());
     }
 
-    /// Sighted findings that no incident took up and that ended on `day` or before: to be told
+    /// Sighted findings that no incident tells and that ended on `day` or before: to be told
     /// alone, once. `is_end`: nothing more will come, so those that still last are told too.
     /// Archived ones were dealt with.
     pub fn take_alone(&mut self, day: Day, is_end: bool) -> Vec<(Finding, Sighting)> {
@@ -136,7 +145,7 @@ impl Correlation {
             let sighting = self.sightings.remove(&arn);
             let finding = self.findings.get(&arn).filter(|finding| !finding.latest.is_archived);
             if let (Some(sighting), Some(finding)) = (sighting, finding)
-                && !self.joined.contains_key(&arn)
+                && !self.told.contains(&arn)
             {
                 alone.push((finding.clone(), sighting));
             }

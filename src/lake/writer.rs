@@ -1,18 +1,20 @@
 //! The writing side of the lake: one process at a time, and what a crashed one left is removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::Alert;
-use crate::window::{Day, EniHour};
+use crate::guardduty::Finding;
+use crate::window::{Day, EniHour, Hour};
 
 use super::alerts::{ALERTS, Prepared};
 use super::day::DayWriter;
 use super::error::LakeError;
 use super::file::{TEMP_NAME, TableWriter};
+use super::guardduty::{self, GUARDDUTY};
 use super::partition::{Partition, encode};
 use super::reader::Lake;
 use super::table::Table;
@@ -93,6 +95,29 @@ impl LakeWriter {
             rows.sort_by(|a, b| a.order().cmp(&b.order()));
             let mut writer = TableWriter::create(&ALERTS, &dir)?;
             rows.iter().try_for_each(|prepared| writer.row(|row| prepared.fill(row)))?;
+            staged.push(writer.close()?);
+        }
+        staged.into_iter().try_for_each(super::file::Staged::publish)
+    }
+
+    /// Replaces the findings of the days, accounts and regions that occur among `findings`, each
+    /// given with the ids of its alerts.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_findings(&self, findings: &[(Finding, BTreeSet<Arc<str>>)]) -> Result<(), LakeError> {
+        let mut by_dir: BTreeMap<PathBuf, Vec<&(Finding, BTreeSet<Arc<str>>)>> = BTreeMap::new();
+        for given in findings {
+            let (account, region) = (given.0.latest.account.clone(), given.0.latest.region.clone());
+            let day = Hour::of_second(given.0.last_second).day();
+            let dir = self.dir(&GUARDDUTY, &Partition { account, region, day });
+            by_dir.entry(dir).or_default().push(given);
+        }
+        let mut staged = Vec::with_capacity(by_dir.len());
+        for (dir, rows) in by_dir {
+            let mut writer = TableWriter::create(&GUARDDUTY, &dir)?;
+            rows.iter()
+                .try_for_each(|(finding, alerts)| writer.row(|row| guardduty::fill(row, finding, alerts)))?;
             staged.push(writer.close()?);
         }
         staged.into_iter().try_for_each(super::file::Staged::publish)
