@@ -14,7 +14,7 @@ use crate::baseline::{History, Snapshot, SnapshotRow, Today};
 use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Threshold, against, score_hour,
 };
-use crate::guardduty::{Correlation, Finding, FindingSet, Sighting};
+use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
 /// Takes what the pipeline produces, in event order.
@@ -62,8 +62,8 @@ pub struct Tally {
     pub tiers: BTreeMap<EniId, Tier>,
     /// ENIs that relay.
     pub relays: BTreeSet<EniId>,
-    /// GuardDuty's findings, by ARN, each with the ids of the alerts it is part of.
-    pub findings: Vec<(Finding, BTreeSet<Arc<str>>)>,
+    /// GuardDuty's findings, by ARN, and what became of each.
+    pub findings: Vec<Correlated>,
 }
 
 /// The state between hours.

@@ -323,7 +323,7 @@ impl Seen {
             foreign_objects: read.foreign_objects,
             tally: read.tally.clone(),
             distinct: tally.findings.len() as u64,
-            in_alerts: tally.findings.iter().filter(|(_, alerts)| !alerts.is_empty()).count() as u64,
+            in_alerts: tally.findings.iter().filter(|given| !given.alerts.is_empty()).count() as u64,
             over_limit: read.over_limit,
             first_skipped: read.first_skipped.clone(),
         });

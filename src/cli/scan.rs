@@ -13,8 +13,8 @@ use super::when::minute;
 use crate::alert::{Alert, Severity};
 use crate::config::Config;
 use crate::error::Error;
-use crate::scan::{ScanOptions, ScanReport, read_finding_objects, scan};
-use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned};
+use crate::scan::{FindingObjects, ScanOptions, ScanReport, read_finding_objects, scan};
+use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, Source};
 
 /// Exit code when objects failed or could not be listed.
 const PARTIAL: u8 = 3;
@@ -27,6 +27,12 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
     let findings = source::list(finding_paths)?;
     report_listing(&findings, term);
+    if [&listing, &findings].iter().all(|l| l.objects.iter().any(|o| o.path == Source::Stdin)) {
+        return Err(Error::usage(
+            "the standard input cannot be both flow logs and findings",
+            "name a file for one of them",
+        ));
+    }
     let unreadable = !listing.unreadable.is_empty() || !findings.unreadable.is_empty();
     if args.dry_run {
         let mut text = plan(&listing, pruned, from, to);
@@ -44,7 +50,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         to,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
-        findings: (!finding_paths.is_empty()).then(|| read_finding_objects(&findings.objects)),
+        findings: read_findings(finding_paths, &findings.objects)?,
     };
     let report = measured_scan(listing.objects, &config, &options, term, |report| {
         let shown = match args.output.format {
@@ -56,6 +62,21 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         output.finish(&render(&shown, args.output.format), term)
     })?;
     Ok(exit_code(&report, args.fail_on, unreadable))
+}
+
+/// The findings in `objects`; `None` when none were asked for.
+fn read_findings(paths: &[String], objects: &[ObjectRef]) -> Result<Option<FindingObjects>, Error> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let read = read_finding_objects(objects);
+    if read.is_something_else() {
+        return Err(Error::usage(
+            format!("no findings of GuardDuty in {}", paths.join(", ")),
+            "--guardduty takes JSON: exported .jsonl.gz, events, or what `aws guardduty get-findings` prints",
+        ));
+    }
+    Ok(Some(read))
 }
 
 /// Scans, hands the report to `print`, and closes with the summary.

@@ -23,7 +23,7 @@ pub use independence::Independence;
 pub use join::{Activity, Agreement, Join, PlaceMatch, Reached, Reason, RemoteMatch, ServiceMatch, Status};
 pub use read::{FindingTally, Skipped, read_findings};
 pub use set::{FindingSet, Upsert};
-pub use sighting::{Correlation, Sighting};
+pub use sighting::{Correlated, Correlation, SeenEnd, SeenHours, Sighting};
 
 #[cfg(test)]
 mod tests;

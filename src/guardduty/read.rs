@@ -93,13 +93,13 @@ impl<'t> Reader<'t, '_> {
             let start = self.text.len() - self.text[good..].trim_ascii_start().len();
             // Its own place counts from `from`.
             let detail = error.to_string();
-            self.skip(start, detail.split(" at line ").next().unwrap_or_default().to_owned());
+            self.skip(start, detail.split(" at line ").next().unwrap_or_default());
             work_left = work_left.saturating_sub(line_start(rest, error.line()) + error.column());
             if error.is_eof() {
                 return;
             }
             if work_left == 0 {
-                return self.skip(start, "too damaged; the rest was not read".to_owned());
+                return self.skip(start, "too damaged; the rest was not read");
             }
             from = start + next_document(&self.text[start..]);
         }
@@ -113,14 +113,14 @@ impl<'t> Reader<'t, '_> {
                 Ok(items) if wrappers > 0 => {
                     items.into_iter().for_each(|item| self.value(item, wrappers - 1));
                 }
-                _ => self.skip_raw(raw, "arrays too deep".to_owned()),
+                _ => self.skip_raw(raw, "arrays too deep"),
             }
         } else if !text.starts_with('{') {
-            self.skip_raw(raw, "neither an object nor an array".to_owned());
+            self.skip_raw(raw, "neither an object nor an array");
         } else if let Some(inside) = unwrapped(text).filter(|_| wrappers > 0) {
             inside.into_iter().for_each(|item| self.value(item, wrappers - 1));
         } else if text.len() > FINDING_BYTES_MAX {
-            self.skip_raw(raw, format!("larger than {FINDING_BYTES_MAX} bytes"));
+            self.skip_raw(raw, &format!("larger than {FINDING_BYTES_MAX} bytes"));
         } else {
             self.finding(raw);
         }
@@ -129,7 +129,7 @@ impl<'t> Reader<'t, '_> {
     fn finding(&mut self, raw: &'t RawValue) {
         let value: Value = match serde_json::from_str(raw.get()) {
             Ok(value) => value,
-            Err(error) => return self.skip_raw(raw, error.to_string()),
+            Err(error) => return self.skip_raw(raw, &error.to_string()),
         };
         if !parse::is_finding(&value) {
             self.tally.others += 1;
@@ -142,17 +142,17 @@ impl<'t> Reader<'t, '_> {
                 self.tally.without_network += u64::from(finding.remotes.is_empty());
                 (self.take)(finding);
             }
-            Err(missing) => self.skip_raw(raw, format!("a finding with {missing}")),
+            Err(missing) => self.skip_raw(raw, &format!("a finding with {missing}")),
         }
     }
 
-    fn skip_raw(&mut self, raw: &RawValue, detail: String) {
+    fn skip_raw(&mut self, raw: &RawValue, detail: &str) {
         // `raw` borrows from `text`, so the distance is its place.
         let start = (raw.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         self.skip(start.min(self.text.len()), detail);
     }
 
-    fn skip(&mut self, start: usize, detail: String) {
+    fn skip(&mut self, start: usize, detail: &str) {
         self.tally.skipped += 1;
         if self.tally.first_skipped.is_none() {
             let line = 1 + memchr::memchr_iter(b'\n', &self.text[..start]).count() as u64;

@@ -81,6 +81,15 @@ pub struct Correlation {
     told: BTreeSet<Arc<str>>,
 }
 
+/// A finding and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correlated {
+    /// The finding.
+    pub finding: Finding,
+    /// Ids of the alerts that it is part of.
+    pub alerts: BTreeSet<Arc<str>>,
+}
+
 impl Correlation {
     /// Beside these findings.
     pub fn new(findings: FindingSet) -> Self {
@@ -93,12 +102,12 @@ impl Correlation {
     }
 
     /// All findings, by ARN, with the ids of the alerts that each is part of.
-    pub fn into_findings(mut self) -> Vec<(Finding, BTreeSet<Arc<str>>)> {
-        let alerts_of = |finding: Finding| {
+    pub fn into_findings(mut self) -> Vec<Correlated> {
+        let correlated = |finding: Finding| {
             let alerts = self.joined.remove(&finding.arn).unwrap_or_default();
-            (finding, alerts)
+            Correlated { finding, alerts }
         };
-        self.findings.into_findings().map(alerts_of).collect()
+        self.findings.into_findings().map(correlated).collect()
     }
 
     /// Notes a closed hour of an interface.

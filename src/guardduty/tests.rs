@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::net::Addr;
+use crate::window::{Coverage, Day, EniClass, EniHour, EniId, FlowWindow, Hour, Role, Totals};
 
 const ENI: &str = "eni-0123456789abcdef0";
 /// 2026-03-01T10:00:00Z.
@@ -311,6 +312,80 @@ fn depth_size_and_repetition_are_bounded() {
     let mut value = export("Trojan:EC2/DropPoint", "203.0.113.9");
     value["description"] = json!("x".repeat(crate::limits::FINDING_BYTES_MAX));
     assert_eq!(findings(&value.to_string()).1.skipped, 1);
+}
+
+fn hour_at(second: i64, eni: &str, peer: &str) -> EniHour {
+    EniHour {
+        id: EniId { account: "111111111111".into(), region: "eu-west-1".into(), eni: eni.into() },
+        hour: Hour::of_second(second),
+        class: EniClass::Instance,
+        vpc: "vpc-0a".into(),
+        subnet: "subnet-0a".into(),
+        instance: "".into(),
+        group: "".into(),
+        own: Vec::new(),
+        coverage: Coverage { records: 1, ..Coverage::default() },
+        totals: Totals::default(),
+        rollup_level: 0,
+        flows: vec![FlowWindow {
+            role: Role::Client,
+            peer: peer.parse().unwrap(),
+            protocol: 6,
+            port: 443,
+            action: None,
+            service: "".into(),
+            egress_bytes: 1000,
+            egress_packets: 10,
+            egress_records: 1,
+            ingress_bytes: 10,
+            ingress_packets: 1,
+            ingress_records: 1,
+            first_second: second as u32,
+            last_second: second as u32,
+            egress_flags: 0,
+            ingress_flags: 0,
+            traffic_paths: 0,
+            minutes: 1,
+        }],
+    }
+}
+
+#[test]
+fn what_is_seen_around_a_finding_is_gathered_until_it_is_over() {
+    let known = || set(&[export("Trojan:EC2/DropPoint", "203.0.113.9")]);
+    let day = Hour::of_second(SECOND).day();
+    let mut beside = Correlation::new(known());
+    for (hours, eni, peer) in [
+        (0, ENI, "203.0.113.9"),
+        (0, "eni-b", "203.0.113.9"),
+        (1, ENI, "203.0.113.9"),
+        (-30, ENI, "203.0.113.9"),
+    ] {
+        beside.note_hour(&hour_at(SECOND + hours * 3600, eni, peer));
+    }
+    assert!(beside.clone().take_alone(Day(day.0 - 1), false).is_empty(), "it is not over");
+    let (finding, sighting) = beside.take_alone(day, false).remove(0);
+    assert_eq!((&*finding.latest.id, &*sighting.eni.eni, sighting.hours.len()), ("f1", ENI, 1));
+    assert_eq!(sighting.bytes(), SeenEnd { egress_bytes: 1000, ingress_bytes: 10 });
+    assert!(beside.take_alone(day, true).is_empty(), "told once");
+
+    let mut other_peer = Correlation::new(known());
+    other_peer.note_hour(&hour_at(SECOND, ENI, "198.51.100.7"));
+    let (_, sighting) = other_peer.take_alone(Day(day.0 - 1), true).remove(0);
+    assert_eq!(sighting.bytes(), SeenEnd::default());
+}
+
+#[test]
+fn a_finding_is_told_alone_unless_an_incident_tells_it() {
+    let alone = |is_told: bool| {
+        let mut beside = Correlation::new(set(&[export("Trojan:EC2/DropPoint", "203.0.113.9")]));
+        beside.note_hour(&hour_at(SECOND, ENI, "203.0.113.9"));
+        let agreement = Seen::default().with(beside.findings());
+        beside.note_joined(&agreement, "incident", is_told);
+        let alone = beside.take_alone(Hour::of_second(SECOND).day(), true).len();
+        (alone, beside.into_findings().remove(0).alerts.len())
+    };
+    assert_eq!((alone(true), alone(false)), ((0, 1), (1, 1)));
 }
 
 fn any_rendering() -> impl Strategy<Value = Finding> {

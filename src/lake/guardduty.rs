@@ -1,9 +1,8 @@
 //! `guardduty/`: one row per finding that a scan was given, with the alerts it is part of.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crate::guardduty::{Direction, Finding};
+use crate::guardduty::{Correlated, Direction};
 
 use super::rows::{Row, RowError};
 use super::table::{Column, Kind, Table};
@@ -40,7 +39,8 @@ pub static GUARDDUTY: Table = Table {
 };
 
 /// One row.
-pub(super) fn fill(row: Row<'_>, finding: &Finding, alerts: &BTreeSet<Arc<str>>) -> Result<(), RowError> {
+pub(super) fn fill(row: Row<'_>, given: &Correlated) -> Result<(), RowError> {
+    let Correlated { finding, alerts } = given;
     let own: BTreeSet<_> = finding.interfaces.iter().flat_map(|i| i.addresses.iter()).collect();
     let remotes: BTreeSet<_> = finding.remotes.iter().map(|remote| remote.address).collect();
     let ports: BTreeSet<u16> = finding

@@ -1,13 +1,13 @@
 //! The writing side of the lake: one process at a time, and what a crashed one left is removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::Alert;
-use crate::guardduty::Finding;
+use crate::guardduty::Correlated;
 use crate::window::{Day, EniHour, Hour};
 
 use super::alerts::{ALERTS, Prepared};
@@ -100,24 +100,23 @@ impl LakeWriter {
         staged.into_iter().try_for_each(super::file::Staged::publish)
     }
 
-    /// Replaces the findings of the days, accounts and regions that occur among `findings`, each
-    /// given with the ids of its alerts.
+    /// Replaces the findings of the days, accounts and regions that occur among `findings`.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn write_findings(&self, findings: &[(Finding, BTreeSet<Arc<str>>)]) -> Result<(), LakeError> {
-        let mut by_dir: BTreeMap<PathBuf, Vec<&(Finding, BTreeSet<Arc<str>>)>> = BTreeMap::new();
+    pub fn write_findings(&self, findings: &[Correlated]) -> Result<(), LakeError> {
+        let mut by_dir: BTreeMap<PathBuf, Vec<&Correlated>> = BTreeMap::new();
         for given in findings {
-            let (account, region) = (given.0.latest.account.clone(), given.0.latest.region.clone());
-            let day = Hour::of_second(given.0.last_second).day();
+            let (account, region) =
+                (given.finding.latest.account.clone(), given.finding.latest.region.clone());
+            let day = Hour::of_second(given.finding.last_second).day();
             let dir = self.dir(&GUARDDUTY, &Partition { account, region, day });
             by_dir.entry(dir).or_default().push(given);
         }
         let mut staged = Vec::with_capacity(by_dir.len());
         for (dir, rows) in by_dir {
             let mut writer = TableWriter::create(&GUARDDUTY, &dir)?;
-            rows.iter()
-                .try_for_each(|(finding, alerts)| writer.row(|row| guardduty::fill(row, finding, alerts)))?;
+            rows.iter().try_for_each(|given| writer.row(|row| guardduty::fill(row, given)))?;
             staged.push(writer.close()?);
         }
         staged.into_iter().try_for_each(super::file::Staged::publish)

@@ -33,21 +33,32 @@ pub struct FindingObjects {
 pub fn read_finding_objects(objects: &[ObjectRef]) -> FindingObjects {
     let mut read = FindingObjects::default();
     for object in objects {
-        match text_of(object) {
-            Ok(text) => read.take(&object.name, &text),
-            Err(error) => read.failed.push((object.name.clone(), error)),
+        let mut text = Vec::new();
+        if let Err(error) = text_of(object, &mut text) {
+            read.failed.push((object.name.clone(), error));
         }
+        // Also of a damaged object: what came before the damage counts.
+        read.take(&object.name, &text);
     }
     read
 }
 
 impl FindingObjects {
+    /// Whether there was something to read and none of it can be findings: a wrong path, which
+    /// must not read as "GuardDuty is silent".
+    pub fn is_something_else(&self) -> bool {
+        self.foreign_objects > 0 && self.objects == 0 && self.failed.is_empty()
+    }
+
     fn take(&mut self, name: &str, text: &[u8]) {
         let (set, over_limit) = (&mut self.set, &mut self.over_limit);
         let tally = read_findings(text, &mut |finding| {
             *over_limit += u64::from(set.upsert(finding) == Upsert::Full);
         });
         self.tally.add(&tally);
+        if text.is_empty() {
+            return;
+        }
         if tally.is_foreign {
             self.foreign_objects += 1;
         } else {
@@ -59,7 +70,8 @@ impl FindingObjects {
     }
 }
 
-fn text_of(object: &ObjectRef) -> Result<Vec<u8>, ObjectError> {
+/// Appends the object's text to `text`, up to the limit or to where it is damaged.
+fn text_of(object: &ObjectRef, text: &mut Vec<u8>) -> Result<(), ObjectError> {
     let io_error = |error: io::Error| ObjectError::Io(error.to_string());
     let mut source: Box<dyn Read> = match &object.path {
         Source::File(path) => Box::new(File::open(path).map_err(io_error)?),
@@ -70,11 +82,10 @@ fn text_of(object: &ObjectRef) -> Result<Vec<u8>, ObjectError> {
     let is_gzip = head == gunzip::MAGIC;
     let whole = io::Cursor::new(head).chain(source);
     let plain: Box<dyn Read> = if is_gzip { Box::new(Gunzip::new(whole)) } else { Box::new(whole) };
-    let mut text = Vec::new();
-    let read = plain.take(FINDINGS_TEXT_BYTES_MAX + 1).read_to_end(&mut text);
+    let read = plain.take(FINDINGS_TEXT_BYTES_MAX + 1).read_to_end(text);
     read.map_err(|error| gunzip::object_error(&error))?;
     if text.len() as u64 > FINDINGS_TEXT_BYTES_MAX {
         return Err(ObjectError::Bomb(format!("{FINDINGS_TEXT_BYTES_MAX} bytes of findings")));
     }
-    Ok(text)
+    Ok(())
 }
