@@ -75,9 +75,18 @@ pub struct Pipeline {
     history: History,
     incidents: Incidents,
     /// `None` when no findings were given.
-    guardduty: Option<Correlation>,
+    guardduty: Option<Beside>,
     living: Option<Living>,
     tally: Tally,
+}
+
+/// Findings, and the incidents as they would be without any. The threshold is learned from those:
+/// what a finding makes told is told no more tomorrow, and so would shift the threshold of days
+/// to come, which must not depend on when, or whether, a finding arrived.
+#[derive(Debug)]
+struct Beside {
+    correlation: Correlation,
+    unaided: Incidents,
 }
 
 /// The day that is being lived.
@@ -119,7 +128,8 @@ impl Pipeline {
     /// Takes the findings that incidents are joined with.
     #[must_use]
     pub fn with_findings(self, findings: FindingSet) -> Self {
-        Self { guardduty: Some(Correlation::new(findings)), ..self }
+        let beside = Beside { correlation: Correlation::new(findings), unaided: Incidents::default() };
+        Self { guardduty: Some(beside), ..self }
     }
 
     /// Closes and scores all open hours up to `last`, ascending.
@@ -147,8 +157,8 @@ impl Pipeline {
     /// Those of `output`.
     pub fn finish<O: Output>(&mut self, output: &mut O) -> Result<Tally, O::Error> {
         self.leave_day(true, output)?;
-        if let Some(correlation) = self.guardduty.take() {
-            self.tally.findings = correlation.into_findings();
+        if let Some(beside) = self.guardduty.take() {
+            self.tally.findings = beside.correlation.into_findings();
         }
         Ok(std::mem::take(&mut self.tally))
     }
@@ -162,7 +172,8 @@ impl Pipeline {
         let (snapshot, rows) = self.history.snapshot(day);
         let budget = self.settings.budget_per_day_per_1000_enis;
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
-        let threshold = self.incidents.threshold(day, enis, budget);
+        let past = self.guardduty.as_mut().map_or(&mut self.incidents, |beside| &mut beside.unaided);
+        let threshold = past.threshold(day, enis, budget);
         output.day_begins(day, &rows)?;
         self.living = Some(Living {
             snapshot,
@@ -180,7 +191,9 @@ impl Pipeline {
         let day = living.snapshot.day;
         let incidents = self.incidents.end_day(day);
         let mut alerts: Vec<Alert> = incidents.par_iter().map(|i| self.write_up(i, &living)).collect();
-        if let Some(mut correlation) = self.guardduty.take() {
+        if let Some(mut beside) = self.guardduty.take() {
+            beside.unaided.end_day(day);
+            let correlation = &mut beside.correlation;
             for incident in &incidents {
                 let is_told = incident.kept.is_sent() || incident.kept == Kept::Continues;
                 correlation.note_joined(&incident.guardduty, &incident.id.0, is_told);
@@ -190,7 +203,7 @@ impl Pipeline {
                 correlation.note_alert(&finding.arn, &alert.id);
                 alerts.push(alert);
             }
-            self.guardduty = Some(correlation);
+            self.guardduty = Some(beside);
         }
         output.day_ends(day, &alerts)?;
         living.today.pool_days(&living.snapshot);
@@ -229,7 +242,7 @@ impl Pipeline {
         for (eni, lived, outcome) in scored {
             self.take_in(eni, lived, outcome, &mut living);
         }
-        if let Some(correlation) = &mut self.guardduty {
+        if let Some(Beside { correlation, .. }) = &mut self.guardduty {
             closed.enis.iter().for_each(|eni| correlation.note_hour(eni));
             self.incidents.join(closed.hour, correlation.findings());
         }
@@ -239,6 +252,9 @@ impl Pipeline {
             fleet.and_then(|f| f.group_enis.get(group)).copied().unwrap_or(0)
         };
         self.incidents.decide(closed.hour, sent_second, &group_enis);
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided.decide(closed.hour, sent_second, &group_enis);
+        }
         self.living = Some(living);
     }
 
@@ -273,6 +289,9 @@ impl Pipeline {
         pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
         let group = Arc::clone(&lived.group);
         living.today.enis.insert(eni.id.clone(), lived);
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided.note(eni, &group, outcome.clone(), living.threshold);
+        }
         self.incidents.note(eni, &group, outcome, living.threshold);
     }
 

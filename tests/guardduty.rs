@@ -127,9 +127,9 @@ fn exchange(text: &mut String, letter: char, own: &str, peer: &str, second: i64,
     let _ = writeln!(text, "{place} {peer} {own} 443 50000 6 4 2000 {second} {end} ACCEPT OK ingress 18");
 }
 
-/// Five hosts that talk to a service all the time; on the last day three of them send elsewhere.
-/// One object without a time in its name, so that no five minutes count as missing.
-fn write_logs(dir: &Path) {
+/// Five hosts that talk to a service all the time, and what `more` adds to an hour of the run. One
+/// object without a time in its name, so that no five minutes count as missing.
+fn write_hours(dir: &Path, more: impl Fn(i64, &mut String)) {
     let mut text = HEADER.to_owned();
     for hour in 0..DAYS * 24 {
         let start = START + hour * 3600;
@@ -137,13 +137,21 @@ fn write_logs(dir: &Path) {
             let bytes = 40_000 + ((hour * 7919 + at as i64 * 104_729) % 20_000) as u64;
             exchange(&mut text, letter, &format!("10.0.0.{at}"), "198.51.100.7", start + 100, bytes);
         }
-        if hour == ATTACK_HOUR {
-            exchange(&mut text, 'a', "10.0.0.0", "203.0.113.9", start + 600, 5 * MIB);
-            exchange(&mut text, 'b', "10.0.0.1", "192.0.2.50", start + 600, 200 * MIB);
-            exchange(&mut text, 'c', "fd00::2", "2001:db8::9", start + 600, 200 * MIB);
-        }
+        more(hour, &mut text);
     }
     fs::write(dir.join("flows.log"), text).unwrap();
+}
+
+/// On the last day three of the hosts send elsewhere.
+fn write_logs(dir: &Path) {
+    let second = START + ATTACK_HOUR * 3600 + 600;
+    write_hours(dir, |hour, text| {
+        if hour == ATTACK_HOUR {
+            exchange(text, 'a', "10.0.0.0", "203.0.113.9", second, 5 * MIB);
+            exchange(text, 'b', "10.0.0.1", "192.0.2.50", second, 200 * MIB);
+            exchange(text, 'c', "fd00::2", "2001:db8::9", second, 200 * MIB);
+        }
+    });
 }
 
 fn time(second: i64) -> String {
@@ -359,4 +367,35 @@ fn damaged_objects_give_what_they_hold_and_fail_the_run_in_part() {
     let report = scan_with(&flows, Some(read), None);
     assert_eq!((report.seen.objects, report.seen.objects_failed), (1, 1));
     assert!(report.seen.failed[0].0.ends_with("cut.jsonl.gz"));
+}
+
+#[test]
+fn the_threshold_is_learned_as_if_there_were_no_findings() {
+    let dir = tempfile::tempdir().unwrap();
+    // Every day one host sends to the same new place, and the others to other places each day.
+    write_hours(dir.path(), |hour, text| {
+        let (day, second) = (hour / 24, START + hour * 3600 + 600);
+        if day >= 4 && hour % 24 == 10 {
+            exchange(text, 'a', "10.0.0.0", "203.0.113.9", second, 600 * MIB);
+            for (at, letter) in ('b'..='c').enumerate() {
+                let (own, peer) = (format!("10.0.0.{}", at + 1), format!("198.18.{}.1", day * 8 + at as i64));
+                exchange(text, letter, &own, &peer, second, (20 + 40 * day as u64) * MIB);
+            }
+        }
+    });
+    let mut known = finding("known", "Backdoor:EC2/C&CActivity.B", 'a', "203.0.113.9");
+    known["service"]["eventFirstSeen"] = json!(time(START));
+    let without = scan_with(dir.path(), None, None);
+    let with = scan_with(dir.path(), Some(read(&[known])), None);
+    let thresholds = |report: &ScanReport| -> BTreeMap<String, Option<String>> {
+        let of = |alert: &Alert| (alert.id.clone(), alert.threshold.map(|tau| tau.to_string()));
+        report.alerts.iter().map(of).collect()
+    };
+    assert_eq!(thresholds(&with), thresholds(&without));
+    let highest = with.alerts.iter().filter_map(|alert| alert.threshold).fold(0.0, f64::max);
+    assert!(highest > 12.0, "above the floor, or nothing is tested: {highest}");
+    let continued = |report: &ScanReport| {
+        report.alerts.iter().filter(|alert| alert.emitted_reason == "continues").count()
+    };
+    assert!(continued(&with) > continued(&without), "the finding makes the first day told");
 }

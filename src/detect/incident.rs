@@ -312,8 +312,7 @@ impl Incidents {
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        // Without GuardDuty: the threshold is of our own evidence, whoever else speaks, and whenever.
-        let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(Incident::own_risk).collect();
+        let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(Incident::risk).collect();
         self.scores.push_back(DayScores::new(day.0, risks));
 
         for incident in &ended {

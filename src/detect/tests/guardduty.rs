@@ -51,29 +51,6 @@ fn a_finding_known_before_and_one_that_comes_later_lead_to_the_same() {
 }
 
 #[test]
-fn the_threshold_is_of_our_own_evidence() {
-    let mut lab = Lab::usual();
-    let first = hour_of(0, lab.now, usual_and(&lab, vec![flow("192.88.2.66", 9 * MIB, MIB)]));
-    let outcome = lab.score_hour(&first, false);
-    let learned = |findings: Option<&FindingSet>| {
-        let mut incidents = Incidents::default();
-        for day in 0..8 {
-            let hour = EniHour { hour: Hour(first.hour.0 + day * 24), ..first.clone() };
-            incidents.note(&hour, &"web".into(), outcome.clone(), Threshold(None));
-            if let Some(findings) = findings {
-                incidents.join(hour.hour, findings);
-            }
-            decide(&mut incidents, hour.hour);
-            incidents.end_day(hour.hour.day());
-        }
-        incidents.threshold(Day(first.hour.day().0 + 8), 1000, 5.0)
-    };
-    let with = learned(Some(&known_bad(0, "192.88.2.66")));
-    assert_eq!(with, learned(None));
-    assert!(with.0.is_some());
-}
-
-#[test]
 fn a_change_of_the_fleet_does_not_cover_a_destination_known_to_be_bad() {
     let lab = Lab::usual();
     let mut incidents = Incidents::default();
