@@ -213,7 +213,7 @@ fn sentence(finding: &Finding, sighting: &Sighting) -> String {
     let verb = if sighting.is_served { "served to" } else { "leave for" };
     let tail = if sent == 0 { "" } else { " and tells no incident of it" };
     format!(
-        "GuardDuty reports {kind} between {eni} and {}; outflow saw {saw} {verb} there within {hours} h{tail}",
+        "GuardDuty reports {kind} between {eni} and {}; outflow saw {saw} {verb} it within {hours} h{tail}",
         peer(finding)
     )
 }

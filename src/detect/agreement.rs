@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::incident::{Incident, Incidents};
-use super::score::Severity;
+use super::score::{MEDIUM_BITS, Severity};
 use super::unit::Subject;
 use crate::baseline::destination::DestinationKey;
 use crate::guardduty::{Activity, FindingSet, Reached};
@@ -57,8 +57,17 @@ impl Incident {
         self.guardduty.names_destination() && app_bytes >= KNOWN_BAD_BYTES
     }
 
-    pub(super) fn known_bad_severity(&self) -> Severity {
-        if self.is_known_bad(self.traffic.app_bytes) { Severity::High } else { Severity::Low }
+    /// Severity that independent findings give: HIGH for a destination known to be bad, MEDIUM when
+    /// they and our own evidence come to what MEDIUM asks for.
+    pub(super) fn agreed_severity(&self) -> Severity {
+        let independent_bits = self.guardduty.independent_bits();
+        if self.is_known_bad(self.traffic.app_bytes) {
+            Severity::High
+        } else if independent_bits > 0.0 && self.own_risk() + independent_bits >= MEDIUM_BITS {
+            Severity::Medium
+        } else {
+            Severity::Low
+        }
     }
 
     /// Joined findings that are news beside what was told: independent and not put away.

@@ -419,12 +419,12 @@ impl Incident {
     pub fn severity(&self) -> Severity {
         let own = self.best.score.severity;
         let own = if self.is_fleet_change { own.min(Severity::Medium) } else { own };
-        own.max(self.known_bad_severity())
+        own.max(self.agreed_severity())
     }
 
     /// Severity by rule, whether the fleet changed or not.
     pub(super) fn rule_severity(&self) -> Severity {
-        self.best.score.severity.max(self.known_bad_severity())
+        self.best.score.severity.max(self.agreed_severity())
     }
 
     pub(super) fn is_new_destination(&self) -> bool {

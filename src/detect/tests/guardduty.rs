@@ -51,6 +51,22 @@ fn a_finding_known_before_and_one_that_comes_later_lead_to_the_same() {
 }
 
 #[test]
+fn little_data_to_a_known_destination_is_medium() {
+    let mut lab = Lab::usual();
+    let hour = hour_of(0, lab.now, usual_and(&lab, vec![flow("192.88.2.66", 20 << 10, 1 << 10)]));
+    let outcome = lab.score_hour(&hour, false);
+    let severity = |findings: &FindingSet| {
+        let mut incidents = Incidents::default();
+        incidents.note(&hour, &"web".into(), outcome.clone(), Threshold(Some(30.0)));
+        incidents.join(hour.hour, findings);
+        let ended = incidents.end_day(hour.hour.day());
+        ended.iter().find(|i| i.subject.to_string() == "192.88.2.0/24").unwrap().severity()
+    };
+    assert_eq!(severity(&FindingSet::default()), Severity::Low);
+    assert_eq!(severity(&known_bad(0, "192.88.2.66")), Severity::Medium);
+}
+
+#[test]
 fn a_change_of_the_fleet_does_not_cover_a_destination_known_to_be_bad() {
     let lab = Lab::usual();
     let mut incidents = Incidents::default();
