@@ -4,6 +4,7 @@
 
 mod batch;
 mod delivered;
+mod findings;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
 use delivered::Delivered;
-pub use report::{Found, ScanReport, Seen};
+pub use findings::{FindingObjects, read_finding_objects};
+pub use report::{Found, ScanReport, Seen, SeenFindings};
 
 /// What to scan and where to put it.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct ScanOptions {
     pub threads: usize,
     /// Root of the lake to write; `None`: none is written.
     pub lake: Option<PathBuf>,
+    /// GuardDuty's findings; `None`: none were given, which is not the same as that there are none.
+    pub findings: Option<FindingObjects>,
 }
 
 /// Told how far the work is; asked whether it should go on.
@@ -98,6 +102,9 @@ fn scan_here(
     // Objects without a time first: nothing closes before they are in.
     objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
     let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
+    if let Some(findings) = &options.findings {
+        pipeline = pipeline.with_findings(findings.set.clone());
+    }
     let mut writer = Writer::new(options.lake.as_deref(), on_alerts)?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
@@ -143,6 +150,12 @@ fn scan_here(
     let seconds = open.shard.seconds;
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
+    if let (Some(lake), Some(_)) = (&writer.lake, &options.findings) {
+        lake.write_findings(&tally.findings)?;
+    }
+    if let Some(findings) = &options.findings {
+        seen.take_findings(findings, &tally);
+    }
     seen.take_tally(&tally, seconds, &delivered);
     Ok(ScanReport { seen, found: writer.found })
 }

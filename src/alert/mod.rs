@@ -1,10 +1,13 @@
 //! An incident as people and machines read it.
 
+mod alone;
 mod build;
 mod counterfactual;
+mod guardduty;
 pub mod model;
 mod text;
 
 pub use crate::detect::Severity;
+pub use alone::{Standing, build_alone};
 pub use build::{Provenance, build};
 pub use model::Alert;

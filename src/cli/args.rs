@@ -24,6 +24,7 @@ Examples:
   outflow scan ./AWSLogs --last 7d
   outflow scan 'logs/**/*.log.gz' --lake ./lake --format jsonl --out alerts.jsonl
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
+  outflow scan ./AWSLogs --guardduty ./findings
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run";
 
 /// Reads AWS VPC Flow Logs and says, with evidence, when data leaves for somewhere it should not.
@@ -117,6 +118,10 @@ pub(super) struct ScanArgs {
     /// Also write Parquet summaries to this folder
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
+    /// Files, folders or quoted globs with GuardDuty's findings: S3 export, events, or what
+    /// `aws guardduty get-findings` prints; overrides the configuration
+    #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
+    pub(super) guardduty: Vec<String>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Also the incidents that were kept back, with the reason

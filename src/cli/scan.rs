@@ -14,8 +14,8 @@ use super::when::minute;
 use crate::alert::Severity;
 use crate::config::Config;
 use crate::error::Error;
-use crate::scan::{OnAlerts, ScanOptions, ScanReport, scan};
-use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned};
+use crate::scan::{FindingObjects, OnAlerts, ScanOptions, ScanReport, read_finding_objects, scan};
+use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, Source};
 
 /// Exit code when objects failed or could not be listed, or a limit cost detail.
 const PARTIAL: u8 = 3;
@@ -25,9 +25,24 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     let (from, to) = time_range(args, &listing.objects)?;
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
+    let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
+    let findings = source::list(finding_paths)?;
+    report_listing(&findings, term);
+    if [&listing, &findings].iter().all(|l| l.objects.iter().any(|o| o.path == Source::Stdin)) {
+        return Err(Error::usage(
+            "the standard input cannot be both flow logs and findings",
+            "name a file for one of them",
+        ));
+    }
+    let unreadable = !listing.unreadable.is_empty() || !findings.unreadable.is_empty();
     if args.dry_run {
-        term.print(&plan(&listing, pruned, from, to))?;
-        return Ok(if listing.unreadable.is_empty() { 0 } else { PARTIAL });
+        let mut text = plan(&listing, pruned, from, to);
+        if !findings.objects.is_empty() {
+            let number = plural(findings.objects.len() as u64, "object");
+            let _ = writeln!(text, "GuardDuty   {number} with findings");
+        }
+        term.print(&text)?;
+        return Ok(if unreadable { PARTIAL } else { 0 });
     }
     let mut printer = Printer::open(args, term)?;
     let config = with_overrides(args, config);
@@ -36,13 +51,28 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         to,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
+        findings: read_findings(finding_paths, &findings.objects)?,
     };
-    let unreadable = !listing.unreadable.is_empty();
     let (report, took) =
         measured_scan(listing.objects, &config, &options, term, &mut |found| printer.take(found))?;
     printer.finish()?;
     term.say(&summary(&report, took, term.verbose));
     Ok(exit_code(&report, args.fail_on, unreadable))
+}
+
+/// The findings in `objects`; `None` when none were asked for.
+fn read_findings(paths: &[String], objects: &[ObjectRef]) -> Result<Option<FindingObjects>, Error> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let read = read_finding_objects(objects);
+    if read.is_something_else() {
+        return Err(Error::usage(
+            format!("no findings of GuardDuty in {}", paths.join(", ")),
+            "--guardduty takes JSON: exported .jsonl.gz, events, or what `aws guardduty get-findings` prints",
+        ));
+    }
+    Ok(Some(read))
 }
 
 /// Scans, hands each day's alerts to `on_alerts`, and says how long it took.
