@@ -103,7 +103,7 @@ fn all_samples_together_are_four_findings() {
 
 /// 2026-03-01T00:00:00Z.
 const START: i64 = 1_772_323_200;
-const DAYS: i64 = 9;
+const DAYS: i64 = 18;
 /// The hour of the run in which all attacks happen.
 const ATTACK_HOUR: i64 = (DAYS - 1) * 24 + 10;
 const HEADER: &str = "version account-id interface-id vpc-id subnet-id instance-id srcaddr dstaddr srcport \
@@ -127,13 +127,13 @@ fn exchange(text: &mut String, letter: char, own: &str, peer: &str, second: i64,
     let _ = writeln!(text, "{place} {peer} {own} 443 50000 6 4 2000 {second} {end} ACCEPT OK ingress 18");
 }
 
-/// Five hosts that talk to a service all the time, and what `more` adds to an hour of the run. One
-/// object without a time in its name, so that no five minutes count as missing.
-fn write_hours(dir: &Path, more: impl Fn(i64, &mut String)) {
+/// Hosts up to a letter that talk to a service all the time, and what `more` adds to an hour of
+/// the run. One object without a time in its name, so that no five minutes count as missing.
+fn write_hours(dir: &Path, last: char, more: impl Fn(i64, &mut String)) {
     let mut text = HEADER.to_owned();
     for hour in 0..DAYS * 24 {
         let start = START + hour * 3600;
-        for (at, letter) in ('a'..='e').enumerate() {
+        for (at, letter) in ('a'..=last).enumerate() {
             let bytes = 40_000 + ((hour * 7919 + at as i64 * 104_729) % 20_000) as u64;
             exchange(&mut text, letter, &format!("10.0.0.{at}"), "198.51.100.7", start + 100, bytes);
         }
@@ -145,7 +145,7 @@ fn write_hours(dir: &Path, more: impl Fn(i64, &mut String)) {
 /// On the last day three of the hosts send elsewhere.
 fn write_logs(dir: &Path) {
     let second = START + ATTACK_HOUR * 3600 + 600;
-    write_hours(dir, |hour, text| {
+    write_hours(dir, 'e', |hour, text| {
         if hour == ATTACK_HOUR {
             exchange(text, 'a', "10.0.0.0", "203.0.113.9", second, 5 * MIB);
             exchange(text, 'b', "10.0.0.1", "192.0.2.50", second, 200 * MIB);
@@ -241,7 +241,7 @@ fn findings_agree_are_silent_do_not_apply_or_speak_alone() {
         alone.egress_bytes
     );
     assert_eq!((alone.instance.as_str(), alone.vpc.as_str(), alone.port), ("i-0d", "vpc-0a", 443));
-    assert_eq!((alone.baseline.tier.as_str(), alone.coverage.hours), ("young", 2));
+    assert_eq!((alone.baseline.tier.as_str(), alone.coverage.hours), ("mature", 2));
     assert_eq!(with.alerts.len(), without.alerts.len() + 1, "the stranger is nobody of ours");
     let seen = with.seen.findings.unwrap();
     assert_eq!((seen.distinct, seen.in_alerts), (3, 2));
@@ -372,14 +372,14 @@ fn damaged_objects_give_what_they_hold_and_fail_the_run_in_part() {
 #[test]
 fn the_threshold_is_learned_as_if_there_were_no_findings() {
     let dir = tempfile::tempdir().unwrap();
-    // Every day one host sends to the same new place, and the others to other places each day.
-    write_hours(dir.path(), |hour, text| {
+    // Every day one host sends to the same new place, and two others, once each, elsewhere.
+    write_hours(dir.path(), 'z', |hour, text| {
         let (day, second) = (hour / 24, START + hour * 3600 + 600);
-        if day >= 4 && hour % 24 == 10 {
+        if day >= 6 && hour % 24 == 10 {
             exchange(text, 'a', "10.0.0.0", "203.0.113.9", second, 600 * MIB);
-            for (at, letter) in ('b'..='c').enumerate() {
-                let (own, peer) = (format!("10.0.0.{}", at + 1), format!("198.18.{}.1", day * 8 + at as i64));
-                exchange(text, letter, &own, &peer, second, (20 + 40 * day as u64) * MIB);
+            for at in [day * 2 - 11, day * 2 - 10] {
+                let (letter, peer) = (char::from(b'a' + at as u8), format!("240.{at}.0.1"));
+                exchange(text, letter, &format!("10.0.0.{at}"), &peer, second, (20 + 40 * day as u64) * MIB);
             }
         }
     });
