@@ -42,3 +42,14 @@ pub const DESTINATIONS_PER_ENI_DAY_MAX: usize = 4_096;
 pub const DESTINATIONS_PER_ACCOUNT_MAX: usize = 200_000;
 /// Most bytes believed of one record: 100 Gbit/s for an aggregation interval of 600 s is 7.5 TB.
 pub const RECORD_BYTES_MAX: u64 = 1 << 44;
+/// Compressed bytes of S3 objects downloaded and not yet read.
+pub const S3_BYTES_IN_FLIGHT_MAX: u32 = 64 << 20;
+/// The same of one object: enough to cover a round trip at several Gbit/s.
+pub const S3_BYTES_PER_OBJECT_MAX: u32 = 8 << 20;
+/// S3 downloads at a time. Five-minute objects are small, so what counts is round trips beside each
+/// other; a prefix serves 5,500 GETs a second.
+pub const S3_DOWNLOADS_MAX: usize = 32;
+/// S3 folders listed at a time.
+pub const S3_LISTINGS_MAX: usize = 16;
+
+const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);

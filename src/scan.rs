@@ -4,6 +4,8 @@ mod batch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
@@ -16,7 +18,7 @@ use crate::lake::{DayWriter, LakeWriter};
 use crate::net::InternalNetworks;
 use crate::pipeline::{Output, Pipeline, Tally};
 use crate::record::{ColumnPlan, ObjectError, SkipReason, SkipSample};
-use crate::source::OBJECT_SECONDS;
+use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
@@ -146,15 +148,19 @@ fn scan_here(
     progress: &dyn Progress,
 ) -> Result<ScanReport, Error> {
     let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
+    // Objects without a time first: nothing closes before they are in.
+    objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
+    let objects: Arc<[ObjectRef]> = objects.into();
+    let opener = Opener::new(Arc::clone(&objects))?;
     let reader = BatchReader {
         format: plan(config)?,
         lateness_seconds,
         from_second: options.from.unwrap_or(i64::MIN),
         to_second: options.to.unwrap_or(i64::MAX),
         progress,
+        opener: &opener,
+        first: AtomicUsize::new(0),
     };
-    // Objects without a time first: nothing closes before they are in.
-    objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
     let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
     let mut writer = Writer::new(options.lake.as_deref())?;
     let mut open = OpenHours::default();
@@ -169,7 +175,7 @@ fn scan_here(
     };
     let mut in_hand = next().map(|batch| (batch, reader.read(batch)));
     while let Some((batch, read)) = in_hand.take() {
-        for (object, outcome) in batch.iter().zip(read.outcomes) {
+        for (object, (_, outcome)) in batch.iter().zip(read.outcomes) {
             delivered.note(object);
             outcome.note(object, &mut open.ledger, &mut seen);
         }

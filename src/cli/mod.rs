@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod progress;
 mod render;
+mod s3_args;
 mod scan;
 mod simulate;
 mod summary;

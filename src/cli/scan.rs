@@ -14,14 +14,17 @@ use crate::alert::{Alert, Severity};
 use crate::config::Config;
 use crate::error::Error;
 use crate::scan::{ScanOptions, ScanReport, scan};
-use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned};
+use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs};
 
 /// Exit code when objects failed or could not be listed.
 const PARTIAL: u8 = 3;
 
 pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
-    let mut listing = source::list(&args.inputs)?;
-    let (from, to) = time_range(args, &listing.objects)?;
+    let mut local = args.inputs.clone();
+    let remote = S3Inputs::take(&mut local, &args.s3.over(&config.s3))?;
+    let mut listing = source::list(&local)?;
+    let (from, to) = time_range(args, &listing.objects, &remote)?;
+    remote.list(from, to, &mut listing)?;
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
     if args.dry_run {
@@ -96,9 +99,13 @@ fn with_overrides(args: &ScanArgs, config: &Config) -> Config {
 }
 
 /// The event time asked for, Unix seconds, half open.
-fn time_range(args: &ScanArgs, objects: &[ObjectRef]) -> Result<(Option<i64>, Option<i64>), Error> {
+fn time_range(
+    args: &ScanArgs,
+    local: &[ObjectRef],
+    remote: &S3Inputs,
+) -> Result<(Option<i64>, Option<i64>), Error> {
     if let Some(span) = args.last {
-        let Some(end) = source::newest_end_second(objects) else {
+        let Some(end) = source::newest_end_second(local).max(remote.newest_end_second()?) else {
             return Err(Error::usage(
                 "--last needs inputs whose file names carry a time, as AWS names them",
                 "use --from TIME instead",
@@ -120,6 +127,10 @@ fn report_listing(listing: &Listing, term: Term) {
     if listing.repeated > 0 {
         term.say(&format!("note: {} given more than once, read once", plural(listing.repeated, "input")));
     }
+    if listing.folders_of_other_services > 0 {
+        let folders = plural(listing.folders_of_other_services, "folder");
+        term.say(&format!("note: {folders} in S3 left out, of services other than VPC Flow Logs"));
+    }
     for entry in &listing.unreadable {
         term.must_say(&format!("warning: left out, cannot be listed: {}", safe(entry)));
     }
@@ -139,6 +150,10 @@ fn plan(listing: &Listing, pruned: Pruned, from: Option<i64>, to: Option<i64>) -
     let left_out = plural(pruned.objects, "object");
     let _ =
         writeln!(out, "leaves out  {left_out}, {} (outside the time asked for)", bytes(pruned.object_bytes));
+    if listing.folders_of_other_time > 0 {
+        let folders = plural(listing.folders_of_other_time, "folder");
+        let _ = writeln!(out, "not listed  {folders} in S3 (outside the time asked for)");
+    }
     let _ = writeln!(out, "time asked  {} to {} UTC", edge(from, "the beginning"), edge(to, "the end"));
     if let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) {
         let mut hours: Vec<i64> = times.iter().map(|time| time.div_euclid(3600)).collect();
