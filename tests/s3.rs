@@ -25,9 +25,9 @@ const MARCH: i64 = 1_772_323_200;
 fn small_fleet(dir: &Path) {
     let options = SimulateOptions {
         seed: 77,
-        enis: 8,
-        days: 9,
-        attack_from_day: 5,
+        enis: 18,
+        days: 4,
+        attack_from_day: 2,
         interval_seconds: 600,
         format: SimFormat::V5,
         density: 0.05,
@@ -71,7 +71,9 @@ fn three_objects() -> (Server, String) {
 fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
     let entries = entries.filter(|entry| entry.file_type().is_file() && entry.file_name() != ".outflow.lock");
-    entries.map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap())).collect()
+    entries
+        .map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -85,8 +87,7 @@ fn a_scan_over_s3_equals_a_scan_over_the_same_files() {
     for (input, out, threads) in [
         ("AWSLogs", "local", "1"),
         ("s3://central-logs", "remote-1", "1"),
-        ("s3://central-logs/", "remote-2", "2"),
-        ("s3://central-logs", "remote-5", "5"),
+        ("s3://central-logs/", "remote-3", "3"),
     ] {
         let alerts = format!("{out}.jsonl");
         let mut command = server.outflow(dir.path());
@@ -97,8 +98,8 @@ fn a_scan_over_s3_equals_a_scan_over_the_same_files() {
     let local = alerts("local.jsonl");
     assert!(local.lines().count() > 0 && local.contains("AWSLogs/"), "something to compare: {local}");
     let lake = files(&path("local"));
-    assert!(lake.keys().filter(|name| name.starts_with("hourly")).count() >= 9, "{:?}", lake.keys());
-    for out in ["remote-1", "remote-2", "remote-5"] {
+    assert!(lake.keys().filter(|name| name.starts_with("hourly")).count() >= 4, "{:?}", lake.keys());
+    for out in ["remote-1", "remote-3"] {
         let remote = alerts(&format!("{out}.jsonl"));
         assert_eq!(remote.replace("s3://central-logs/", "AWSLogs/"), local, "{out}");
         let got = files(&path(out));
@@ -116,7 +117,12 @@ fn only_folders_of_the_time_asked_for_are_listed() {
     let server = Server::start();
     let put = |key: &str| server.store.put(BUCKET, key, HEADER.into());
     let name = |time: &str| format!("111111111111_vpcflowlogs_eu-west-1_fl-0a1b2c3d_{time}_00000000.log");
-    for (day, time) in [("2025/12/31", "20251231T1200Z"), ("2026/02/28", "20260228T2355Z"), ("2026/03/01", "20260301T0000Z"), ("2026/03/02", "20260302T0000Z")] {
+    for (day, time) in [
+        ("2025/12/31", "20251231T1200Z"),
+        ("2026/02/28", "20260228T2355Z"),
+        ("2026/03/01", "20260301T0000Z"),
+        ("2026/03/02", "20260302T0000Z"),
+    ] {
         put(&format!("AWSLogs/111111111111/vpcflowlogs/eu-west-1/{day}/{}", name(time)));
     }
     put("AWSLogs/111111111111/CloudTrail/eu-west-1/2026/03/01/trail.json.gz");
@@ -128,7 +134,7 @@ fn only_folders_of_the_time_asked_for_are_listed() {
         command.args(["scan", "s3://central-logs", "--dry-run"]).args(args).assert().success()
     };
     dry(&["--from", "2026-03-01", "--to", "2026-03-02"])
-        .stdout(contains("would read  3 objects").and(contains("not listed  4 folders in S3")))
+        .stdout(contains("would read  3 objects").and(contains("not listed  3 folders in S3")))
         .stderr(contains("1 folder in S3 left out, of services other"));
     let plain = "AWSLogs/111111111111/vpcflowlogs/eu-west-1/";
     let org = "AWSLogs/o-abc123/aws-account-id=222222222222/";
@@ -155,12 +161,13 @@ fn only_folders_of_the_time_asked_for_are_listed() {
     assert!(server.read().is_empty(), "a dry run reads nothing");
 
     // Within a day, hours are told apart where they are folders.
-    dry(&["--from", "2026-03-01T08:30:00Z", "--to", "2026-03-02"]).stdout(contains("would read  1 object,"));
+    dry(&["--from", "2026-03-01T09:00:00Z", "--to", "2026-03-02"]).stdout(contains("would read  1 object,"));
     assert!(server.listed().contains(&format!("{org_region}year=2026/month=03/day=01/hour=09/*")));
     assert!(!server.listed().iter().any(|folder| folder.contains("hour=08")));
 
     // The last day is counted from the newest object, found without listing what is older.
-    dry(&["--last", "1d"]).stdout(contains("would read  3 objects").and(contains("2026-03-01 00:05 to the end")));
+    dry(&["--last", "1d"])
+        .stdout(contains("would read  3 objects").and(contains("2026-03-01 00:05 to the end")));
     assert!(!server.listed().iter().any(|folder| folder.contains("/2025/")), "{:?}", server.listed());
 }
 
@@ -181,7 +188,9 @@ fn an_input_may_be_a_folder_without_its_slash_or_one_object() {
     twice.assert().success().stdout(contains("3 objects")).stderr(contains("read once"));
     let mut part = server.outflow(dir.path());
     let part = part.args(["scan", "s3://central-logs/AWSLo", "--dry-run"]);
-    part.assert().code(2).stderr(contains("no object found in s3://central-logs/AWSLo").and(contains("hint:")));
+    part.assert()
+        .code(2)
+        .stderr(contains("no object found in s3://central-logs/AWSLo").and(contains("hint:")));
 }
 
 #[test]
@@ -203,7 +212,12 @@ fn scan_with(trouble: Trouble, times: u32) -> (assert_cmd::assert::Assert, Vec<S
     server.faults.add(&middle, times, trouble);
     let assert = server.outflow(dir.path()).args(["scan", "s3://central-logs", "-v"]).assert();
     let requests = server.read().into_iter().filter(|request| request.contains(&middle));
-    (assert, requests.map(|request| request.split_once(' ').map(|(_, range)| range.to_owned()).unwrap_or_default()).collect())
+    (
+        assert,
+        requests
+            .map(|request| request.split_once(' ').map(|(_, range)| range.to_owned()).unwrap_or_default())
+            .collect(),
+    )
 }
 
 #[test]
@@ -233,16 +247,29 @@ fn a_body_cut_twice_is_resumed_twice() {
     let assert = server.outflow(dir.path()).args(["scan", "s3://central-logs"]).assert();
     assert.success().stderr(contains("6,000 in"));
     let log = server.read();
-    assert!(log.iter().any(|r| r.ends_with("bytes=40000-")) && log.iter().any(|r| r.ends_with("bytes=80000-")), "{log:?}");
+    assert!(
+        log.iter().any(|r| r.ends_with("bytes=40000-")) && log.iter().any(|r| r.ends_with("bytes=80000-")),
+        "{log:?}"
+    );
 }
 
 #[test]
 fn faults_that_stay_fail_one_object_and_are_told() {
     for (trouble, told) in [
-        (Trouble::Refused(503, "SlowDown", "Please reduce your request rate."), "S3 answered SlowDown to 3 attempts"),
-        (Trouble::Refused(403, "AccessDenied", "Access Denied"), "allow s3:GetObject on arn:aws:s3:::central-logs/*"),
         (
-            Trouble::Refused(403, "AccessDenied", "User: x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:111111111111:key/0a because no policy allows it"),
+            Trouble::Refused(503, "SlowDown", "Please reduce your request rate."),
+            "S3 answered SlowDown to 3 attempts",
+        ),
+        (
+            Trouble::Refused(403, "AccessDenied", "Access Denied"),
+            "allow s3:GetObject on arn:aws:s3:::central-logs/*",
+        ),
+        (
+            Trouble::Refused(
+                403,
+                "AccessDenied",
+                "User: x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:111111111111:key/0a because no policy allows it",
+            ),
             "allow kms:Decrypt on arn:aws:kms:eu-west-1:111111111111:key/0a",
         ),
         (Trouble::Refused(404, "NoSuchKey", "The specified key does not exist."), "no longer there"),
@@ -253,7 +280,8 @@ fn faults_that_stay_fail_one_object_and_are_told() {
         (Trouble::Cut(0), "the connection broke off: 0 of"),
     ] {
         let (assert, _) = scan_with(trouble, 100);
-        let output = assert.code(3).stderr(contains("2 read").and(contains("1 failed"))).get_output().stderr.clone();
+        let output =
+            assert.code(3).stderr(contains("2 read").and(contains("1 failed"))).get_output().stderr.clone();
         let text = String::from_utf8(output).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(told), "{told}\n{text}");
     }
@@ -276,9 +304,21 @@ fn what_came_before_a_cut_that_stays_counts() {
 fn listing_faults_are_fatal_and_say_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     for (trouble, cause, remedy) in [
-        (Trouble::Refused(403, "AccessDenied", "Access Denied"), "not allowed to list", "s3:ListBucket on arn:aws:s3:::central-logs"),
-        (Trouble::Refused(400, "ExpiredToken", "The provided token has expired."), "have expired", "aws sso login"),
-        (Trouble::Refused(403, "InvalidAccessKeyId", "x"), "does not accept the credentials", "get-caller-identity"),
+        (
+            Trouble::Refused(403, "AccessDenied", "Access Denied"),
+            "not allowed to list",
+            "s3:ListBucket on arn:aws:s3:::central-logs",
+        ),
+        (
+            Trouble::Refused(400, "ExpiredToken", "The provided token has expired."),
+            "have expired",
+            "aws sso login",
+        ),
+        (
+            Trouble::Refused(403, "InvalidAccessKeyId", "x"),
+            "does not accept the credentials",
+            "get-caller-identity",
+        ),
         (Trouble::Redirected("eu-central-1"), "is in region eu-central-1", "--region eu-central-1"),
         (Trouble::Refused(503, "SlowDown", "x"), "S3 answered SlowDown to 3 attempts", "later"),
     ] {
@@ -296,7 +336,12 @@ fn a_listing_survives_a_busy_server() {
     let dir = tempfile::tempdir().unwrap();
     let (server, _) = three_objects();
     server.faults.add("list-type=2", 2, Trouble::Refused(503, "SlowDown", "x"));
-    server.outflow(dir.path()).args(["scan", "s3://central-logs"]).assert().success().stderr(contains("3 read"));
+    server
+        .outflow(dir.path())
+        .args(["scan", "s3://central-logs"])
+        .assert()
+        .success()
+        .stderr(contains("3 read"));
 }
 
 #[test]
@@ -310,11 +355,22 @@ fn the_set_up_is_checked_before_anything_is_read() {
     };
     scan("s3://not-there").assert().code(2).stderr(contains("there is no bucket not-there"));
     scan("s3://Bad_Name/x").assert().code(2).stderr(contains("names no bucket"));
-    scan("s3://central-logs").env_remove("AWS_ACCESS_KEY_ID").assert().code(2).stderr(contains("no AWS credentials found"));
-    scan("s3://central-logs").env("AWS_SECRET_ACCESS_KEY", "wrong").assert().code(2).stderr(contains("does not accept the credentials"));
+    scan("s3://central-logs")
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .assert()
+        .code(2)
+        .stderr(contains("no AWS credentials found"));
+    scan("s3://central-logs")
+        .env("AWS_SECRET_ACCESS_KEY", "wrong")
+        .assert()
+        .code(2)
+        .stderr(contains("does not accept the credentials"));
     let mut closed = scan("s3://central-logs");
     closed.env("OUTFLOW_ENDPOINT_URL", "http://127.0.0.1:1");
-    closed.assert().code(2).stderr(contains("cannot reach http://127.0.0.1:1").and(contains("check the endpoint")));
+    closed
+        .assert()
+        .code(2)
+        .stderr(contains("cannot reach http://127.0.0.1:1").and(contains("check the endpoint")));
     let mut other = scan("s3://central-logs");
     other.args(["--expected-bucket-owner", "222222222222"]);
     other.assert().code(2).stderr(contains("belong to account 222222222222"));

@@ -71,7 +71,9 @@ impl S3Args {
 fn url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let found = rest.filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
-    found.map(|_| text.to_owned()).ok_or_else(|| "use a URL such as https://s3.eu-west-1.amazonaws.com".to_owned())
+    found
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "use a URL such as https://s3.eu-west-1.amazonaws.com".to_owned())
 }
 
 fn account(text: &str) -> Result<String, String> {
@@ -110,7 +112,9 @@ mod tests {
 
     #[test]
     fn slips_are_refused() {
-        assert!(url("s3.amazonaws.com").is_err() && url("https://").is_err() && url("http://127.0.0.1:1").is_ok());
+        assert!(
+            url("s3.amazonaws.com").is_err() && url("https://").is_err() && url("http://127.0.0.1:1").is_ok()
+        );
         assert!(account("1111").is_err() && account("111111111111").is_ok());
         assert!(role_arn("outflow").is_err());
     }

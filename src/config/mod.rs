@@ -202,11 +202,17 @@ requester_pays = false
         assert_eq!(own.region.as_deref(), Some("eu-central-1"));
         assert_eq!(own.role_arn.as_deref(), Some("arn:aws:iam::222222222222:role/outflow"));
         assert_eq!(own.external_id.as_deref(), Some("x"));
-        assert_eq!((own.expected_bucket_owner.as_deref(), own.requester_pays), (Some("222222222222"), Some(false)));
+        assert_eq!(
+            (own.expected_bucket_owner.as_deref(), own.requester_pays),
+            (Some("222222222222"), Some(false))
+        );
         let common = s3.of_bucket("central");
         assert_eq!(common.region.as_deref(), Some("eu-west-1"));
         assert_eq!(common.role_arn.as_deref(), Some("arn:aws:iam::111111111111:role/outflow"));
-        assert_eq!((common.expected_bucket_owner.as_deref(), common.requester_pays), (Some("111111111111"), Some(true)));
+        assert_eq!(
+            (common.expected_bucket_owner.as_deref(), common.requester_pays),
+            (Some("111111111111"), Some(true))
+        );
     }
 
     #[test]

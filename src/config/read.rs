@@ -218,7 +218,13 @@ impl Reader<'_> {
         self.expect(found, value, key, "a number above 0, at most 1000000")
     }
 
-    pub(super) fn expect<T>(&mut self, found: Option<T>, value: Value<'_, '_>, key: &str, wanted: &str) -> Option<T> {
+    pub(super) fn expect<T>(
+        &mut self,
+        found: Option<T>,
+        value: Value<'_, '_>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<T> {
         if found.is_none() {
             let got: String = self.text.get(value.span()).unwrap_or_default().chars().take(40).collect();
             let got = got.lines().next().unwrap_or_default().escape_debug().to_string();

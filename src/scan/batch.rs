@@ -68,7 +68,13 @@ impl BatchReader<'_> {
         batch
     }
 
-    fn read_one(&self, at: usize, object: &ObjectRef, reader: &mut ObjectReader, shard: &mut Shard) -> Outcome {
+    fn read_one(
+        &self,
+        at: usize,
+        object: &ObjectRef,
+        reader: &mut ObjectReader,
+        shard: &mut Shard,
+    ) -> Outcome {
         let key = object.key.as_ref();
         let unknown = || Arc::<str>::from("unknown");
         let context = ObjectContext {

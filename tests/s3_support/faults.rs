@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
-use hyper::service::Service as _;
 use hyper::{Request, Response, StatusCode};
 use s3s::service::S3Service;
 
@@ -86,7 +85,7 @@ impl Faults {
             Some(Trouble::Unanswered) => std::future::pending().await,
             _ => {}
         }
-        let response = service.call(request).await.unwrap();
+        let response = service.call(request.map(s3s::Body::from)).await.unwrap();
         let Some(trouble) = trouble else { return Ok(response.map(BodyExt::boxed_unsync)) };
         let (mut head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -107,7 +106,8 @@ impl Faults {
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Response<Body> {
-    let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let text =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
     let mut response = Response::new(full(text.into()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));

@@ -42,7 +42,8 @@ impl Server {
         let mut builder = S3ServiceBuilder::new(store.clone());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let all_faults = faults.clone();
@@ -80,7 +81,8 @@ impl Server {
 
     /// Folders that were listed, `*` after those listed whole.
     pub fn listed(&self) -> Vec<String> {
-        let mut listed: Vec<String> = self.faults.log().iter().filter_map(|request| folder(request)).collect();
+        let mut listed: Vec<String> =
+            self.faults.log().iter().filter_map(|request| folder(request)).collect();
         listed.sort();
         listed
     }
@@ -94,7 +96,10 @@ impl Server {
 fn folder(request: &str) -> Option<String> {
     let query = request.split_once('?')?.1;
     let value = |name: &str| {
-        query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
+        query
+            .split('&')
+            .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
+            .map(|(_, value)| value)
     };
     value("list-type")?;
     let folder = value("prefix").unwrap_or_default().replace("%2F", "/").replace("%3D", "=");
@@ -106,11 +111,14 @@ fn folder(request: &str) -> Option<String> {
 pub fn bare(dir: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("outflow"));
     let foreign = ["OUTFLOW_", "AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"];
-    for (name, _) in std::env::vars().filter(|(name, _)| foreign.iter().any(|start| name.starts_with(start))) {
+    for (name, _) in std::env::vars().filter(|(name, _)| foreign.iter().any(|start| name.starts_with(start)))
+    {
         command.env_remove(name);
     }
     command.env("AWS_EC2_METADATA_DISABLED", "true");
-    command.env("AWS_CONFIG_FILE", dir.join("no-config")).env("AWS_SHARED_CREDENTIALS_FILE", dir.join("none"));
+    command
+        .env("AWS_CONFIG_FILE", dir.join("no-config"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", dir.join("none"));
     command.current_dir(dir);
     command
 }

@@ -87,10 +87,13 @@ impl S3 for Store {
         let page = if self.page_keys == 0 { 1000 } else { self.page_keys };
         let page = page.min(input.max_keys.map_or(1000, |keys| keys as usize));
         let after = input.continuation_token.or(input.start_after).unwrap_or_default();
-        let (mut contents, mut folders, mut last, mut is_truncated) = (Vec::new(), BTreeSet::new(), None, false);
+        let (mut contents, mut folders, mut last, mut is_truncated) =
+            (Vec::new(), BTreeSet::new(), None, false);
         for (key, stored) in bucket.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
             let cut = input.delimiter.as_ref().and_then(|delimiter| {
-                key[prefix.len()..].find(delimiter.as_str()).map(|at| &key[..prefix.len() + at + delimiter.len()])
+                key[prefix.len()..]
+                    .find(delimiter.as_str())
+                    .map(|at| &key[..prefix.len() + at + delimiter.len()])
             });
             let name = cut.unwrap_or(key);
             if (!after.is_empty() && name <= after.as_str()) || folders.contains(name) {

@@ -111,12 +111,16 @@ impl Download {
     /// Whether this is the version that was listed, from the place asked for.
     fn check_head(&self, output: &GetObjectOutput, sent: u64) -> Result<(), Stop> {
         if !self.etag.is_empty() && output.e_tag().is_some_and(|etag| *etag != *self.etag) {
-            return Err(Stop::Final("it changed since it was listed (run again to read it as it is now)".to_owned()));
+            return Err(Stop::Final(
+                "it changed since it was listed (run again to read it as it is now)".to_owned(),
+            ));
         }
         let rest = self.size_bytes - sent;
         match output.content_length().map(u64::try_from) {
             Some(Ok(length)) if length == rest => Ok(()),
-            Some(Ok(length)) => Err(Stop::Broken(format!("{length} bytes are offered where {rest} are left"))),
+            Some(Ok(length)) => {
+                Err(Stop::Broken(format!("{length} bytes are offered where {rest} are left")))
+            }
             _ => Ok(()),
         }
     }
@@ -127,7 +131,9 @@ impl Download {
         match next.transpose() {
             Ok(bytes) => Ok(bytes),
             // The checksum is compared at the end; other errors are the connection's.
-            Err(error) if sent == self.size_bytes => Err(Stop::Final(format!("its bytes are damaged: {error}"))),
+            Err(error) if sent == self.size_bytes => {
+                Err(Stop::Final(format!("its bytes are damaged: {error}")))
+            }
             Err(_) => Err(Stop::Broken("the connection broke off".to_owned())),
         }
     }

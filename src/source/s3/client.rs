@@ -48,7 +48,10 @@ static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
 /// When they cannot be started.
 pub(super) fn runtime() -> Result<&'static Runtime, Error> {
     RUNTIME.as_ref().map_err(|error| {
-        Error::usage(format!("cannot start threads for S3: {error}"), "raise the limit of processes (ulimit -u)")
+        Error::usage(
+            format!("cannot start threads for S3: {error}"),
+            "raise the limit of processes (ulimit -u)",
+        )
     })
 }
 

@@ -149,21 +149,30 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
             format!("bucket {bucket} is in another region"),
             format!("`aws s3api get-bucket-location --bucket {bucket}` names it; add it as --region"),
         ),
-        "NoSuchBucket" => Fault::new(format!("there is no bucket {bucket}"), "check the spelling and the account"),
+        "NoSuchBucket" => {
+            Fault::new(format!("there is no bucket {bucket}"), "check the spelling and the account")
+        }
         "NoSuchKey" => Fault::new("it is no longer there", "deleted since it was listed; run again"),
-        "PreconditionFailed" => Fault::new("it changed since it was listed", "run again to read it as it is now"),
+        "PreconditionFailed" => {
+            Fault::new("it changed since it was listed", "run again to read it as it is now")
+        }
         "InvalidObjectState" => Fault::new(
             "it is archived in Glacier",
             "restore it first (aws s3api restore-object), or leave its time out with --from",
         ),
-        "RequestTimeTooSkewed" => Fault::new("the clock of this machine is wrong", "set it; S3 allows 15 minutes"),
-        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => {
-            Fault::new("the AWS credentials have expired", "sign in again (`aws sso login`), or renew the session")
+        "RequestTimeTooSkewed" => {
+            Fault::new("the clock of this machine is wrong", "set it; S3 allows 15 minutes")
         }
-        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidClientTokenId" => Fault::new(
-            format!("AWS does not accept the credentials: {message}"),
-            "`aws sts get-caller-identity` shows which ones are used; AWS_* variables win over profiles",
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => Fault::new(
+            "the AWS credentials have expired",
+            "sign in again (`aws sso login`), or renew the session",
         ),
+        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidClientTokenId" => {
+            Fault::new(
+                format!("AWS does not accept the credentials: {message}"),
+                "`aws sts get-caller-identity` shows which ones are used; AWS_* variables win over profiles",
+            )
+        }
         _ if is_kms(symptom) => kms(symptom, &message),
         "AccessDenied" | "AllAccessDisabled" | "Forbidden" => denied(&message, way, doing),
         _ if symptom.status == 403 => denied(&message, way, doing),
@@ -187,26 +196,35 @@ fn other(symptom: &Symptom, message: &str) -> Fault {
 
 /// The region that S3 sends us to, with an answer that only a wrong region gets.
 fn other_region(symptom: &Symptom) -> Option<&str> {
-    let wrong = matches!(symptom.code.as_str(), "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed")
-        || symptom.status == 301;
+    let wrong = matches!(
+        symptom.code.as_str(),
+        "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
+    ) || symptom.status == 301;
     // "... the region 'us-east-1' is wrong; expecting 'eu-west-1'"
     let expecting = || symptom.message.split("expecting '").nth(1)?.split('\'').next();
     symptom.bucket_region.as_deref().or_else(expecting).filter(|_| wrong)
 }
 
 fn is_kms(symptom: &Symptom) -> bool {
-    symptom.code.starts_with("KMS.") || symptom.message.contains("kms:") || symptom.message.contains("KMS key")
+    symptom.code.starts_with("KMS.")
+        || symptom.message.contains("kms:")
+        || symptom.message.contains("KMS key")
 }
 
 fn kms(symptom: &Symptom, message: &str) -> Fault {
     if symptom.code.starts_with("KMS.") {
-        return Fault::new(format!("the KMS key of the object cannot be used: {message}"), "enable or restore the key");
+        return Fault::new(
+            format!("the KMS key of the object cannot be used: {message}"),
+            "enable or restore the key",
+        );
     }
     let key = message.split(|c: char| c.is_whitespace() || c == '"').find(|word| word.contains(":kms:"));
     let key = key.map_or("the key of the object", |arn| arn.trim_end_matches(['.', ',']));
     Fault::new(
         format!("not allowed to decrypt with KMS: {message}"),
-        format!("allow kms:Decrypt on {key}, in your policy and, for another account's key, in the key's policy"),
+        format!(
+            "allow kms:Decrypt on {key}, in your policy and, for another account's key, in the key's policy"
+        ),
     )
 }
 
@@ -241,9 +259,10 @@ fn unusable_credentials(message: &str, way: &Way<'_>) -> Fault {
 
 fn unreachable(message: &str, way: &Way<'_>) -> Fault {
     match way.endpoint_url {
-        Some(url) => {
-            Fault::new(format!("cannot reach {url}: {message}"), "check the endpoint's address and that it is up")
-        }
+        Some(url) => Fault::new(
+            format!("cannot reach {url}: {message}"),
+            "check the endpoint's address and that it is up",
+        ),
         None => Fault::new(
             format!("cannot reach S3: {message}"),
             "check the region's spelling and the way out: an isolated VPC needs an S3 gateway endpoint, others \
@@ -276,14 +295,26 @@ mod tests {
     fn every_code_has_its_cause_and_its_remedy() {
         for (code, status, message, cause, remedy) in [
             ("NoSuchBucket", 404, "", "no bucket logs", "spelling"),
-            ("AccessDenied", 403, "Access Denied", "not allowed to list", "s3:ListBucket on arn:aws:s3:::logs,"),
+            (
+                "AccessDenied",
+                403,
+                "Access Denied",
+                "not allowed to list",
+                "s3:ListBucket on arn:aws:s3:::logs,",
+            ),
             ("ExpiredToken", 400, "", "expired", "aws sso login"),
             ("InvalidAccessKeyId", 403, "unknown", "does not accept", "get-caller-identity"),
             ("RequestTimeTooSkewed", 403, "", "clock", "15 minutes"),
             ("SlowDown", 503, "", "SlowDown to 5 attempts", "later"),
             ("", 0, "connection refused", "cannot reach S3: connection refused", "gateway endpoint"),
             ("Odd", 418, "tea", "Odd (HTTP 418): tea", "request id none"),
-            ("AccessDenied", 403, "with an explicit deny in a VPC endpoint policy", "VPC endpoint", "endpoint's policy"),
+            (
+                "AccessDenied",
+                403,
+                "with an explicit deny in a VPC endpoint policy",
+                "VPC endpoint",
+                "endpoint's policy",
+            ),
         ] {
             let got = explained(code, status, message, Doing::List);
             assert!(got.0.contains(cause), "{code}: {}", got.0);
@@ -301,7 +332,11 @@ mod tests {
         };
         assert!(explain(&header, &way(), Doing::List).remedy.contains("--region eu-west-1"));
         let text = "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-central-1'";
-        assert!(explained("AuthorizationHeaderMalformed", 400, text, Doing::List).1.contains("--region eu-central-1"));
+        assert!(
+            explained("AuthorizationHeaderMalformed", 400, text, Doing::List)
+                .1
+                .contains("--region eu-central-1")
+        );
         let got = explained("PermanentRedirect", 301, "", Doing::List);
         assert!(got.1.contains("get-bucket-location"), "{got:?}");
     }

@@ -156,7 +156,10 @@ mod tests {
                 ("2026/03/01/", Place::Day(day)),
                 ("2026/03/01/09/", Place::Hour(hour)),
                 ("2026/03/", Place::Period(Period { start_second: MARCH, end_second: MARCH + 31 * DAY })),
-                ("2026/", Place::Period(Period { start_second: MARCH - 59 * DAY, end_second: MARCH + 306 * DAY })),
+                (
+                    "2026/",
+                    Place::Period(Period { start_second: MARCH - 59 * DAY, end_second: MARCH + 306 * DAY }),
+                ),
                 ("", Place::Place),
             ] {
                 assert_eq!(place(&format!("{before}{PLAIN}{folder}")), want, "{folder}");

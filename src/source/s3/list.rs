@@ -129,7 +129,8 @@ async fn folder(bucket: &Arc<Bucket>, prefix: &str, is_walk: bool) -> Result<Fol
             .await
             .map_err(|error| fault(&error, bucket, Doing::List))?;
         out.objects.extend(page.contents().iter().filter_map(|object| reference(bucket, object)));
-        out.folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().map(str::to_owned)));
+        out.folders
+            .extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().map(str::to_owned)));
         token = page.next_continuation_token().map(str::to_owned);
         if !page.is_truncated().unwrap_or_default() {
             return Ok(out);

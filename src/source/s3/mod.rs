@@ -53,8 +53,11 @@ impl S3Inputs {
     /// When an input is malformed, or no region is known for a bucket.
     pub fn take(inputs: &mut Vec<String>, options: &config::S3) -> Result<Self, Error> {
         let is_s3 = |input: &String| input.starts_with(SCHEME);
-        let urls: Vec<S3Url> =
-            inputs.iter().filter(|input| is_s3(input)).map(|text| S3Url::parse(text)).collect::<Result<_, _>>()?;
+        let urls: Vec<S3Url> = inputs
+            .iter()
+            .filter(|input| is_s3(input))
+            .map(|text| S3Url::parse(text))
+            .collect::<Result<_, _>>()?;
         inputs.retain(|input| !is_s3(input));
         let mut found: Vec<(Arc<Bucket>, S3Url)> = Vec::new();
         for url in urls {
