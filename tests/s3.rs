@@ -258,7 +258,7 @@ fn faults_that_stay_fail_one_object_and_are_told() {
     for (trouble, told) in [
         (
             Trouble::Refused(503, "SlowDown", "Please reduce your request rate."),
-            "S3 answered SlowDown to 3 attempts",
+            "S3 keeps answering SlowDown",
         ),
         (
             Trouble::Refused(403, "AccessDenied", "Access Denied"),
@@ -285,6 +285,29 @@ fn faults_that_stay_fail_one_object_and_are_told() {
         let text = String::from_utf8(output).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(told), "{told}\n{text}");
     }
+}
+
+/// While a worker waits for one object, the objects behind it take no more than their bound.
+#[test]
+fn bytes_in_flight_are_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let share = outflow::limits::S3_BYTES_PER_OBJECT_MAX as usize;
+    let at_once = outflow::limits::S3_BYTES_IN_FLIGHT_MAX as usize / share;
+    let key = |slot: i64| object(MARCH + slot * 300, 0).0;
+    for slot in 0..2 * at_once as i64 {
+        server.store.put(BUCKET, &key(slot), vec![b'x'; share]);
+    }
+    let first = key(0).rsplit('/').next().unwrap().to_owned();
+    server.faults.add(&first, 1, Trouble::Stalled(1000));
+    let mut command = server.outflow(dir.path());
+    command.args(["scan", "s3://central-logs", "--threads", "1"]);
+    command.assert().success().stderr(contains(format!("{} read", 2 * at_once)));
+    let log = server.read();
+    let resumed = log.iter().position(|request| request.ends_with("bytes=1000-")).unwrap();
+    assert!(resumed <= at_once, "{resumed} downloads began, room is for {at_once}: {log:?}");
+    assert!(resumed > 1, "nothing was downloaded ahead: {log:?}");
+    assert_eq!(log.len(), 2 * at_once + 1);
 }
 
 #[test]
@@ -320,7 +343,7 @@ fn listing_faults_are_fatal_and_say_what_to_do() {
             "get-caller-identity",
         ),
         (Trouble::Redirected("eu-central-1"), "is in region eu-central-1", "--region eu-central-1"),
-        (Trouble::Refused(503, "SlowDown", "x"), "S3 answered SlowDown to 3 attempts", "later"),
+        (Trouble::Refused(503, "SlowDown", "x"), "S3 keeps answering SlowDown", "later"),
     ] {
         let (server, _) = three_objects();
         server.faults.add("list-type=2", 100, trouble);
@@ -371,6 +394,9 @@ fn the_set_up_is_checked_before_anything_is_read() {
         .assert()
         .code(2)
         .stderr(contains("cannot reach http://127.0.0.1:1").and(contains("check the endpoint")));
+    let mut bundle = scan("s3://central-logs");
+    bundle.env("AWS_CA_BUNDLE", dir.path().join("none.pem"));
+    bundle.assert().code(2).stderr(contains("none.pem (AWS_CA_BUNDLE)"));
     let mut other = scan("s3://central-logs");
     other.args(["--expected-bucket-owner", "222222222222"]);
     other.assert().code(2).stderr(contains("belong to account 222222222222"));

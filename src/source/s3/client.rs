@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use aws_sdk_s3::config::{SharedHttpClient, StalledStreamProtectionConfig};
 use aws_sdk_s3::types::RequestPayer;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use tokio::runtime::Runtime;
 
@@ -94,7 +95,7 @@ impl Eq for Bucket {}
 /// Sets up the way to the bucket `name`. Nothing is sent yet.
 pub(super) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Bucket>, Error> {
     let own = options.of_bucket(name);
-    let base = load(options, own.region.as_deref()).await;
+    let base = load(options, own.region.as_deref()).await?;
     if base.region().is_none() {
         return Err(Error::usage(
             format!("no region is known for bucket {name}"),
@@ -105,6 +106,10 @@ pub(super) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Buck
         .force_path_style(options.path_style)
         // A worker that is busy lets a body wait. How long the network may, `body` measures.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    // For S3 alone: roles are assumed elsewhere.
+    if let Some(url) = &options.endpoint_url {
+        config = config.endpoint_url(url);
+    }
     if let Some(role) = &own.role_arn {
         let mut provider = AssumeRoleProvider::builder(role).session_name("outflow").configure(&base);
         if let Some(id) = &own.external_id {
@@ -115,7 +120,7 @@ pub(super) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Buck
     Ok(Arc::new(Bucket {
         name: name.to_owned(),
         client: Client::from_conf(config.build()),
-        endpoint_url: base.endpoint_url().map(str::to_owned),
+        endpoint_url: options.endpoint_url.clone().or_else(|| base.endpoint_url().map(str::to_owned)),
         role_arn: own.role_arn,
         expected_owner: own.expected_bucket_owner,
         payer: own.requester_pays.unwrap_or_default().then_some(RequestPayer::Requester),
@@ -124,7 +129,7 @@ pub(super) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Buck
     }))
 }
 
-async fn load(options: &config::S3, region: Option<&str>) -> SdkConfig {
+async fn load(options: &config::S3, region: Option<&str>) -> Result<SdkConfig, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(options.timeout.min(CONNECT_TIMEOUT_MAX))
         .read_timeout(options.timeout)
@@ -133,14 +138,11 @@ async fn load(options: &config::S3, region: Option<&str>) -> SdkConfig {
         .with_max_attempts(options.attempts)
         .with_initial_backoff(options.timeout / BACKOFF_PART);
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http_client())
+        .http_client(http_client(trusted()?))
         .timeout_config(timeouts)
         .retry_config(retries);
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
-    }
-    if let Some(url) = &options.endpoint_url {
-        loader = loader.endpoint_url(url);
     }
     // Only what was asked for: the environment and the profile may turn these on by themselves.
     if options.fips {
@@ -153,15 +155,30 @@ async fn load(options: &config::S3, region: Option<&str>) -> SdkConfig {
         loader = loader.region(Region::new(region.to_owned()));
     }
     let config = loader.load().await;
-    if config.region().is_none() && config.endpoint_url().is_some() {
-        return config.into_builder().region(Region::from_static(ENDPOINT_REGION)).build();
+    let has_endpoint = options.endpoint_url.is_some() || config.endpoint_url().is_some();
+    if config.region().is_none() && has_endpoint {
+        return Ok(config.into_builder().region(Region::from_static(ENDPOINT_REGION)).build());
     }
-    config
+    Ok(config)
 }
 
-/// TLS by `ring` and the system's trust store; `HTTPS_PROXY` and `NO_PROXY` are honoured, which the
+/// The system's certificates, and those of `AWS_CA_BUNDLE`, which the CLI honours too: without them
+/// nothing passes a proxy that looks into TLS.
+fn trusted() -> Result<TlsContext, Error> {
+    let mut store = TrustStore::default();
+    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+        let named = || format!("{} (AWS_CA_BUNDLE)", Path::new(&path).display());
+        store.add_pem_certificate(
+            std::fs::read(&path).map_err(|source| Error::Read { path: named(), source })?,
+        );
+    }
+    let context = TlsContext::builder().with_trust_store(store).build();
+    context.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}"), "check AWS_CA_BUNDLE"))
+}
+
+/// TLS by `ring`; `HTTPS_PROXY` and `NO_PROXY` are honoured, which the
 /// SDK's own default does not do. Connections are pooled for each pair of timeouts.
-fn http_client() -> SharedHttpClient {
+fn http_client(tls: TlsContext) -> SharedHttpClient {
     type Timeouts = (Option<Duration>, Option<Duration>);
     let pools: Mutex<HashMap<Timeouts, SharedHttpConnector>> = Mutex::default();
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
@@ -171,7 +188,8 @@ fn http_client() -> SharedHttpClient {
             let mut builder = Connector::builder()
                 .connector_settings(settings.clone())
                 .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring));
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(tls.clone());
             builder.set_sleep_impl(components.sleep_impl());
             SharedHttpConnector::new(builder.build())
         });

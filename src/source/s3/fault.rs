@@ -11,6 +11,9 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use super::client::Bucket;
 use crate::error::Error;
 
+/// Characters of a message of S3 that are kept: enough for two ARNs and the reason.
+const MESSAGE_CHARS_MAX: usize = 600;
+
 /// A cause and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -74,7 +77,6 @@ where
         role_arn: bucket.role_arn.as_deref(),
         expected_owner: bucket.expected_owner.as_deref(),
         endpoint_url: bucket.endpoint_url.as_deref(),
-        attempts: bucket.attempts,
     };
     explain(&symptom, &way, doing)
 }
@@ -85,16 +87,16 @@ where
 {
     let mut symptom = Symptom::default();
     if let Some(response) = error.raw_response() {
-        let header = |name: &str| response.headers().get(name).map(str::to_owned);
+        let header = |name: &str| response.headers().get(name).map(one_line);
         symptom.status = response.status().as_u16();
         symptom.bucket_region = header("x-amz-bucket-region");
         symptom.request_id = header("x-amz-request-id");
     }
     let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
-    symptom.code = meta.and_then(|meta| meta.code()).unwrap_or_default().to_owned();
-    symptom.message = meta.and_then(|meta| meta.message()).unwrap_or_default().to_owned();
+    symptom.code = one_line(meta.and_then(|meta| meta.code()).unwrap_or_default());
+    symptom.message = one_line(meta.and_then(|meta| meta.message()).unwrap_or_default());
     if symptom.message.is_empty() {
-        symptom.message = innermost(error);
+        symptom.message = one_line(&innermost(error));
     }
     symptom.credentials = credentials(error);
     symptom
@@ -123,11 +125,10 @@ struct Way<'a> {
     role_arn: Option<&'a str>,
     expected_owner: Option<&'a str>,
     endpoint_url: Option<&'a str>,
-    attempts: u32,
 }
 
 fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
-    let (bucket, message) = (way.bucket, one_line(&symptom.message));
+    let (bucket, message) = (way.bucket, symptom.message.as_str());
     match symptom.credentials {
         Some(CredentialsFault::Missing) => {
             return Fault::new(
@@ -136,7 +137,7 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
                  with an instance or task role",
             );
         }
-        Some(CredentialsFault::Failed) => return unusable_credentials(&message, way),
+        Some(CredentialsFault::Failed) => return unusable_credentials(message, way),
         None => {}
     }
     let code = symptom.code.as_str();
@@ -145,7 +146,7 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
             format!("bucket {bucket} is in region {region}, not in the one asked"),
             format!("add --region {region}, or `region` for it in [[s3.bucket]]"),
         ),
-        "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" => Fault::new(
+        _ if is_wrong_region(symptom) => Fault::new(
             format!("bucket {bucket} is in another region"),
             format!("`aws s3api get-bucket-location --bucket {bucket}` names it; add it as --region"),
         ),
@@ -173,15 +174,15 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
                 "`aws sts get-caller-identity` shows which ones are used; AWS_* variables win over profiles",
             )
         }
-        _ if is_kms(symptom) => kms(symptom, &message),
-        "AccessDenied" | "AllAccessDisabled" | "Forbidden" => denied(&message, way, doing),
-        _ if symptom.status == 403 => denied(&message, way, doing),
+        _ if is_kms(symptom) => kms(symptom, message),
+        "AccessDenied" | "AllAccessDisabled" | "Forbidden" => denied(message, way, doing),
+        _ if symptom.status == 403 => denied(message, way, doing),
         "SlowDown" | "ServiceUnavailable" | "InternalError" | "RequestTimeout" => Fault::new(
-            format!("S3 answered {code} to {} attempts", way.attempts),
-            "run again later; objects that fail leave the others as they are",
+            format!("S3 keeps answering {code}"),
+            "run again later; `attempts` in [s3] says how often it is asked",
         ),
-        "" if symptom.status == 0 => unreachable(&message, way),
-        _ => other(symptom, &message),
+        "" if symptom.status == 0 => unreachable(message, way),
+        _ => other(symptom, message),
     }
 }
 
@@ -196,13 +197,19 @@ fn other(symptom: &Symptom, message: &str) -> Fault {
 
 /// The region that S3 sends us to, with an answer that only a wrong region gets.
 fn other_region(symptom: &Symptom) -> Option<&str> {
-    let wrong = matches!(
-        symptom.code.as_str(),
-        "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed"
-    ) || symptom.status == 301;
     // "... the region 'us-east-1' is wrong; expecting 'eu-west-1'"
     let expecting = || symptom.message.split("expecting '").nth(1)?.split('\'').next();
-    symptom.bucket_region.as_deref().or_else(expecting).filter(|_| wrong)
+    symptom.bucket_region.as_deref().or_else(expecting).filter(|_| is_wrong_region(symptom))
+}
+
+fn is_wrong_region(symptom: &Symptom) -> bool {
+    const CODES: [&str; 4] = [
+        "PermanentRedirect",
+        "TemporaryRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+    ];
+    symptom.status == 301 || CODES.contains(&symptom.code.as_str())
 }
 
 fn is_kms(symptom: &Symptom) -> bool {
@@ -271,9 +278,10 @@ fn unreachable(message: &str, way: &Way<'_>) -> Fault {
     }
 }
 
-/// Foreign text in one line.
+/// Foreign text in one line that a terminal can be shown, at most `MESSAGE_CHARS_MAX` characters.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -281,7 +289,7 @@ mod tests {
     use super::*;
 
     fn way() -> Way<'static> {
-        Way { bucket: "logs", role_arn: None, expected_owner: None, endpoint_url: None, attempts: 5 }
+        Way { bucket: "logs", role_arn: None, expected_owner: None, endpoint_url: None }
     }
 
     fn explained(code: &str, status: u16, message: &str, doing: Doing) -> (String, String) {
@@ -305,7 +313,7 @@ mod tests {
             ("ExpiredToken", 400, "", "expired", "aws sso login"),
             ("InvalidAccessKeyId", 403, "unknown", "does not accept", "get-caller-identity"),
             ("RequestTimeTooSkewed", 403, "", "clock", "15 minutes"),
-            ("SlowDown", 503, "", "SlowDown to 5 attempts", "later"),
+            ("SlowDown", 503, "", "keeps answering SlowDown", "later"),
             ("", 0, "connection refused", "cannot reach S3: connection refused", "gateway endpoint"),
             ("Odd", 418, "tea", "Odd (HTTP 418): tea", "request id none"),
             (
@@ -349,6 +357,12 @@ mod tests {
         assert!(got.1.contains("kms:Decrypt on arn:aws:kms:eu-west-1:222222222222:key/abc,"), "{}", got.1);
         assert!(explained("KMS.DisabledException", 400, "is disabled", Doing::Get).1.contains("enable"));
         assert!(explained("AccessDenied", 403, "Access Denied", Doing::Get).1.contains("s3:GetObject on"));
+    }
+
+    #[test]
+    fn foreign_text_does_nothing_to_a_terminal() {
+        assert_eq!(one_line("a\u{1b}[31m\nb\t c\u{7}"), "a[31m b c");
+        assert_eq!(one_line(&"x".repeat(10_000)).len(), MESSAGE_CHARS_MAX);
     }
 
     #[test]

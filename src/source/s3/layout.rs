@@ -15,7 +15,7 @@ pub(super) enum Place {
     /// No `AWSLogs` in sight yet.
     Above,
     /// `AWSLogs/`, or below it an organisation, account, flow log service or region.
-    Place,
+    Between,
     /// Logs of another service, such as `CloudTrail`.
     Foreign,
     /// A year or month.
@@ -61,7 +61,7 @@ pub(super) fn visit(prefix: &str, from: Option<i64>, to: Option<i64>) -> Visit {
         Place::Foreign => Visit::OtherService,
         Place::Period(period) | Place::Day(period) | Place::Hour(period) if other(period) => Visit::OtherTime,
         // Days are listed beside each other, months would be listed page by page.
-        Place::Period(_) | Place::Place => Visit::Walk,
+        Place::Period(_) | Place::Between => Visit::Walk,
         Place::Day(period) if !whole(period) => Visit::Walk,
         Place::Above if prefix.matches('/').count() < ABOVE_DEPTH_MAX => Visit::Walk,
         Place::Day(_) | Place::Hour(_) | Place::Above | Place::Unknown => Visit::All,
@@ -84,16 +84,16 @@ pub(super) fn place(prefix: &str) -> Place {
     if below.peek().is_some_and(|first| first.starts_with("o-")) {
         below.next();
     }
-    let Some(account) = below.next() else { return Place::Place };
+    let Some(account) = below.next() else { return Place::Between };
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Place::Unknown;
     }
     match below.next() {
-        None => return Place::Place,
+        None => return Place::Between,
         Some("vpcflowlogs" | "transitgateway") => {}
         Some(_) => return Place::Foreign,
     }
-    let (Some(_region), Some(year)) = (below.next(), below.next()) else { return Place::Place };
+    let (Some(_region), Some(year)) = (below.next(), below.next()) else { return Place::Between };
     let date: Vec<&str> = below.collect();
     dated(year, &date).unwrap_or(Place::Unknown)
 }
@@ -160,7 +160,7 @@ mod tests {
                     "2026/",
                     Place::Period(Period { start_second: MARCH - 59 * DAY, end_second: MARCH + 306 * DAY }),
                 ),
-                ("", Place::Place),
+                ("", Place::Between),
             ] {
                 assert_eq!(place(&format!("{before}{PLAIN}{folder}")), want, "{folder}");
                 let mut names = ["year", "month", "day", "hour"].iter();
@@ -179,10 +179,10 @@ mod tests {
         for (folder, want) in [
             ("", Place::Above),
             ("team/", Place::Above),
-            ("team/AWSLogs/", Place::Place),
-            ("AWSLogs/o-abc123/", Place::Place),
-            ("AWSLogs/111111111111/", Place::Place),
-            ("AWSLogs/111111111111/vpcflowlogs/", Place::Place),
+            ("team/AWSLogs/", Place::Between),
+            ("AWSLogs/o-abc123/", Place::Between),
+            ("AWSLogs/111111111111/", Place::Between),
+            ("AWSLogs/111111111111/vpcflowlogs/", Place::Between),
             ("AWSLogs/111111111111/CloudTrail/", Place::Foreign),
             ("AWSLogs/111111111111/CloudTrail/eu-west-1/2026/", Place::Foreign),
             ("AWSLogs/backup/", Place::Unknown),
