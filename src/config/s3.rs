@@ -135,7 +135,7 @@ impl Reader<'_> {
         let before = self.problems.len();
         let mut bucket = S3Bucket::default();
         self.keys(table, "s3.bucket", &BUCKET_KEYS, |reader, key, value| match key {
-            "name" => bucket.name = reader.string(value, "s3.bucket.name").unwrap_or_default().to_owned(),
+            "name" => bucket.name.push_str(reader.string(value, "s3.bucket.name").unwrap_or_default()),
             _ => reader.of_bucket(key, value, "s3.bucket", &mut bucket),
         });
         if bucket.name.is_empty() && self.problems.len() == before {

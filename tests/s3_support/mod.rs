@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 
-mod faults;
-mod store;
+pub mod faults;
+pub mod store;
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-pub use faults::{Faults, Trouble};
-pub use store::{OWNER, Store};
+use faults::Faults;
+use store::Store;
 
 /// The region that requests are signed for.
 pub const REGION: &str = "eu-west-1";
@@ -68,10 +68,16 @@ impl Server {
         }
     }
 
-    /// The command line in `dir`, with this server as S3, credentials that it accepts, a second of
-    /// patience and three attempts.
+    /// The command line in `dir`, with this server as S3, credentials that it accepts, and three
+    /// attempts. Patient enough for a busy machine, unless the test waits for patience to end.
     pub fn outflow(&self, dir: &Path) -> Command {
-        std::fs::write(dir.join("outflow.toml"), "[s3]\ntimeout_seconds = 1\nattempts = 3\n").unwrap();
+        self.outflow_patient_for(5, dir)
+    }
+
+    /// The same, giving a request or body up after so many seconds of silence.
+    pub fn outflow_patient_for(&self, seconds: u32, dir: &Path) -> Command {
+        let config = format!("[s3]\ntimeout_seconds = {seconds}\nattempts = 3\n");
+        std::fs::write(dir.join("outflow.toml"), config).unwrap();
         let mut command = bare(dir);
         command.env("OUTFLOW_ENDPOINT_URL", &self.url).env("OUTFLOW_PATH_STYLE", "1");
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);

@@ -99,7 +99,7 @@ pub(super) fn place(prefix: &str) -> Place {
 }
 
 /// `day` of `day=28` and of `28`.
-fn value<'a>(segment: &'a str) -> &'a str {
+fn value(segment: &str) -> &str {
     segment.split_once('=').map_or(segment, |(_, value)| value)
 }
 
@@ -164,10 +164,10 @@ mod tests {
             ] {
                 assert_eq!(place(&format!("{before}{PLAIN}{folder}")), want, "{folder}");
                 let mut names = ["year", "month", "day", "hour"].iter();
-                let hive: String = folder
-                    .split_terminator('/')
-                    .map(|value| format!("{}={value}/", names.next().unwrap()))
-                    .collect();
+                let mut hive = String::new();
+                for value in folder.split_terminator('/') {
+                    hive += &[names.next().unwrap(), "=", value, "/"].concat();
+                }
                 assert_eq!(place(&format!("{before}{HIVE}{hive}")), want, "{hive}");
             }
         }

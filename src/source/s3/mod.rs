@@ -108,7 +108,8 @@ impl S3Inputs {
         }
         client::runtime()?.block_on(async {
             let mut walks = JoinSet::new();
-            for (bucket, url) in self.inputs.iter().cloned() {
+            for (bucket, url) in &self.inputs {
+                let (bucket, url) = (Arc::clone(bucket), url.clone());
                 walks.spawn(async move { list::list(&bucket, &url, wanted).await });
             }
             walks.join_all().await.into_iter().collect()
