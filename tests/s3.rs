@@ -422,3 +422,20 @@ fn the_set_up_is_checked_before_anything_is_read() {
     let mut nowhere = bare(dir.path());
     nowhere.args(["scan", "s3://central-logs"]).assert().code(2).stderr(contains("no region is known"));
 }
+
+#[test]
+fn a_role_is_assumed_and_its_credentials_read_the_bucket() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, _) = three_objects();
+    let with_role = |sts: &str| {
+        let mut command = server.outflow(dir.path());
+        // These alone are not let in.
+        command.env("AWS_ACCESS_KEY_ID", "AKIDOTHER").env("AWS_ENDPOINT_URL_STS", sts);
+        command.args(["scan", "s3://central-logs", "--assume-role", "arn:aws:iam::111111111111:role/reader"]);
+        command
+    };
+    with_role(&server.url).assert().success().stderr(contains("3 read"));
+    let told =
+        contains("cannot assume arn:aws:iam::111111111111:role/reader").and(contains("sts:AssumeRole"));
+    with_role("http://127.0.0.1:1").assert().code(2).stderr(told);
+}

@@ -9,8 +9,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use s3s::service::S3Service;
+
+use super::{ACCESS_KEY, SECRET_KEY};
 
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -74,6 +76,10 @@ impl Faults {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let trouble = self.note(&request);
+        // S3 itself gets no POST in these tests: this is STS.
+        if request.method() == Method::POST && request.uri().path() == "/" {
+            return Ok(assumed_role());
+        }
         match &trouble {
             Some(Trouble::Refused(status, code, message)) => return Ok(refusal(*status, code, message)),
             Some(Trouble::Redirected(region)) => {
@@ -103,6 +109,19 @@ impl Faults {
         };
         Ok(Response::from_parts(head, body))
     }
+}
+
+/// The answer of STS to `AssumeRole`: the credentials that the store accepts.
+fn assumed_role() -> Response<Body> {
+    let text = format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+         <AccessKeyId>{ACCESS_KEY}</AccessKeyId><SecretAccessKey>{SECRET_KEY}</SecretAccessKey>\
+         <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
+         </AssumeRoleResult></AssumeRoleResponse>"
+    );
+    let mut response = Response::new(full(text.into()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Response<Body> {
