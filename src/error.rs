@@ -38,6 +38,14 @@ pub enum Error {
         /// The system's word.
         source: io::Error,
     },
+    /// A service outside refused, or cannot be reached.
+    #[error("{message}")]
+    Service {
+        /// The cause.
+        message: String,
+        /// The remedy.
+        hint: String,
+    },
     /// The output is already there.
     #[error("{0} exists already")]
     Exists(PathBuf),
@@ -63,7 +71,7 @@ impl Error {
     /// What the reader can do about it, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Usage { hint, .. } | Self::Service { hint, .. } => Some(hint.clone()),
             Self::Config(_) => Some("`outflow config check FILE` lists every mistake at once".to_owned()),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("check the spelling; quote globs so that outflow expands them".to_owned())

@@ -59,3 +59,14 @@ pub const FINDING_ENDS_MAX: usize = 1_024;
 pub const FINDINGS_MAX: usize = 200_000;
 /// Findings named on one alert; more are counted.
 pub const FINDINGS_PER_ALERT_MAX: usize = 10;
+/// Compressed bytes of S3 objects downloaded and not yet read.
+pub const S3_BYTES_IN_FLIGHT_MAX: u32 = 64 << 20;
+/// The same of one object: enough to cover a round trip at several Gbit/s.
+pub const S3_BYTES_PER_OBJECT_MAX: u32 = 8 << 20;
+/// S3 downloads at a time. Five-minute objects are small, so what counts is round trips beside each
+/// other; a prefix serves 5,500 GETs a second.
+pub const S3_DOWNLOADS_MAX: usize = 32;
+/// S3 folders listed at a time.
+pub const S3_LISTINGS_MAX: usize = 16;
+
+const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);

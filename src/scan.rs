@@ -8,6 +8,8 @@ mod findings;
 mod report;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
@@ -19,7 +21,7 @@ use crate::lake::{DayWriter, LakeWriter};
 use crate::net::InternalNetworks;
 use crate::pipeline::{Output, Pipeline};
 use crate::record::ColumnPlan;
-use crate::source::OBJECT_SECONDS;
+use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
@@ -92,15 +94,19 @@ fn scan_here(
     on_alerts: &mut OnAlerts<'_>,
 ) -> Result<ScanReport, Error> {
     let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
+    // Objects without a time first: nothing closes before they are in.
+    objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
+    let objects: Arc<[ObjectRef]> = objects.into();
+    let opener = Opener::new(Arc::clone(&objects))?;
     let reader = BatchReader {
         format: plan(config)?,
         lateness_seconds,
         from_second: options.from.unwrap_or(i64::MIN),
         to_second: options.to.unwrap_or(i64::MAX),
         progress,
+        opener: &opener,
+        first: AtomicUsize::new(0),
     };
-    // Objects without a time first: nothing closes before they are in.
-    objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
     let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
     if let Some(findings) = &options.findings {
         pipeline = pipeline.with_findings(findings.set.clone());
@@ -109,28 +115,26 @@ fn scan_here(
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
-    let mut batches = batches(objects, options.threads);
+    let mut batches = batches(&objects, options.threads);
     let mut stopped = false;
     let mut next = || {
         let batch = batches.next()?;
         stopped = progress.stop();
         (!stopped).then_some(batch)
     };
-    let read = |batch: Vec<ObjectRef>| (reader.read(&batch), batch);
-    let mut in_hand = next().map(read);
-    while let Some((done, batch)) = in_hand.take() {
-        for (object, outcome) in batch.iter().zip(done.outcomes) {
+    let mut in_hand = next().map(|batch| (batch, reader.read(batch)));
+    while let Some((batch, read)) = in_hand.take() {
+        for (object, (_, outcome)) in batch.iter().zip(read.outcomes) {
             delivered.note(object);
             outcome.note(object, &mut open.ledger, &mut seen);
         }
-        open.shard.merge(done.shard);
+        open.shard.merge(read.shard);
         // Closing has parts that only one thread can do; the others read on meanwhile.
         let following = next();
-        let following_second = following.as_ref().and_then(|batch| batch.first()).and_then(time);
         let closed = rayon::join(
-            || following.map(read),
+            || following.map(|batch| (batch, reader.read(batch))),
             // Everything named before the first object that is still to come is in.
-            || match following_second {
+            || match following.and_then(<[_]>::first).and_then(time) {
                 Some(second) => {
                     let last = closes_up_to(second - OBJECT_SECONDS, lateness_seconds);
                     pipeline.close_up_to(&mut open, last, &mut writer)
@@ -195,10 +199,9 @@ fn settings(config: &Config) -> Settings {
 /// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
 /// a record is late is a property of the record and its object alone. What is done is given up:
 /// the names of a year's objects weigh more than its baselines.
-fn batches(objects: Vec<ObjectRef>, threads: usize) -> impl Iterator<Item = Vec<ObjectRef>> {
-    let mut objects = objects.into_iter();
+fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
+    let mut rest = objects;
     std::iter::from_fn(move || {
-        let rest = objects.as_slice();
         let mut bytes = 0;
         let end_second = rest.first().and_then(time).map(|second| second + BATCH_SECONDS);
         let len = rest
@@ -212,7 +215,8 @@ fn batches(objects: Vec<ObjectRef>, threads: usize) -> impl Iterator<Item = Vec<
                 fits && (near || *index < threads.saturating_mul(BATCH_OBJECTS_PER_THREAD))
             })
             .count();
-        let batch: Vec<ObjectRef> = objects.by_ref().take(len).collect();
+        let (batch, more) = rest.split_at(len);
+        rest = more;
         (!batch.is_empty()).then_some(batch)
     })
 }

@@ -32,6 +32,10 @@ const IMPURE: [(&str, &str); 10] = [
     ("aws_sdk", "AWS at the rim only"),
 ];
 
+/// Crates of the network and of async, and where they may be named: everything else is synchronous.
+const NETWORK_CRATES: [&str; 5] = ["tokio", "aws_", "hyper", "s3s", "futures"];
+const NETWORK_ROOMS: [&str; 1] = ["src/source/s3/"];
+
 /// Rooms at the edge: they use the core, the core does not know them.
 const EDGES: [&str; 8] = ["lake", "cli", "source", "scan", "error", "simulate", "report", "watch"];
 
@@ -115,6 +119,18 @@ fn names_room(line: &str, room: &str) -> bool {
     })
 }
 
+/// Whether `line` has a path into a crate whose name is `name`, or begins with it when that ends
+/// with `_`.
+fn names_crate(line: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(name).any(|(at, _)| {
+        let begins = !line[..at].ends_with(is_word);
+        let rest = &line[at + name.len()..];
+        let rest = if name.ends_with('_') { rest.trim_start_matches(is_word) } else { rest };
+        begins && rest.starts_with("::")
+    })
+}
+
 fn fail_if_any(broken: &[String]) {
     assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
 }
@@ -141,6 +157,34 @@ fn the_core_is_pure() {
         }
     }
     fail_if_any(&broken);
+}
+
+#[test]
+fn async_and_aws_stay_at_the_rim() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.path.starts_with("src/")) {
+        if NETWORK_ROOMS.iter().any(|room| source.path.starts_with(room)) {
+            continue;
+        }
+        for (line, code) in source.code() {
+            for name in NETWORK_CRATES.iter().filter(|name| names_crate(code, name)) {
+                broken.push(format!("{}:{line}: `{name}` outside {NETWORK_ROOMS:?}", source.path));
+            }
+            if code.contains("async fn") || code.contains("async move") || code.contains(".await") {
+                broken.push(format!("{}:{line}: async outside {NETWORK_ROOMS:?}", source.path));
+            }
+        }
+    }
+    fail_if_any(&broken);
+}
+
+#[test]
+fn crates_are_recognised_in_paths() {
+    assert!(names_crate("use tokio::sync::Semaphore;", "tokio"));
+    assert!(names_crate("use aws_sdk_s3::Client;", "aws_"));
+    assert!(names_crate("let x: Vec<tokio::task::Id> = f();", "tokio"));
+    assert!(!names_crate("let text = \"aws_config\";", "aws_"));
+    assert!(!names_crate("fn hyper_geometric() {}", "hyper"));
 }
 
 #[test]

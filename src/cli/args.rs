@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::s3_args::S3Args;
 use super::when::{self, When};
 use crate::alert::Severity;
 
@@ -17,7 +18,7 @@ Exit codes:
   130  interrupted; what was seen until then is reported
 
 Every flag has an environment twin: --fail-on is OUTFLOW_FAIL_ON.
-Data goes to stdout, everything else to stderr. No network is used.";
+Data goes to stdout, everything else to stderr. The network is used for s3:// inputs only.";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -25,7 +26,8 @@ Examples:
   outflow scan 'logs/**/*.log.gz' --lake ./lake --format jsonl --out alerts.jsonl
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
   outflow scan ./AWSLogs --guardduty ./findings
-  outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run";
+  outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
+  outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake";
 
 /// Reads AWS VPC Flow Logs and says, with evidence, when data leaves for somewhere it should not.
 #[derive(Debug, Parser)]
@@ -73,9 +75,9 @@ pub(super) enum Color {
 pub(super) enum Verb {
     /// Simulate a small fleet with hidden exfiltration, scan it, and show what was found
     Demo(DemoArgs),
-    /// Scan flow logs: files, folders, globs or `-` for the standard input
+    /// Scan flow logs: files, folders, globs, `s3://BUCKET/PREFIX`, or `-` for the standard input
     #[command(after_help = SCAN_EXAMPLES)]
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// Write the flow logs of a simulated fleet, with labels of what was hidden in them
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
@@ -102,7 +104,7 @@ pub(super) enum ConfigVerb {
 
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Files, folders (recursive), quoted globs, or `-`
+    /// Files, folders (recursive), quoted globs, `s3://BUCKET/PREFIX`, or `-`
     #[arg(required = true, value_name = "INPUT")]
     pub(super) inputs: Vec<String>,
     /// First event time that counts: RFC 3339, or a date (UTC midnight)
@@ -143,6 +145,8 @@ pub(super) struct ScanArgs {
     /// Exit with 1 when an emitted alert is at least this severe
     #[arg(long, env = "OUTFLOW_FAIL_ON", value_name = "SEVERITY", value_parser = severity)]
     pub(super) fail_on: Option<Severity>,
+    #[command(flatten)]
+    pub(super) s3: S3Args,
 }
 
 /// Where alerts go, and how.

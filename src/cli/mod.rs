@@ -7,6 +7,7 @@ mod explain;
 mod printer;
 mod progress;
 mod render;
+mod s3_args;
 mod scan;
 mod simulate;
 mod summary;

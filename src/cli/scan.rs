@@ -15,17 +15,26 @@ use crate::alert::Severity;
 use crate::config::Config;
 use crate::error::Error;
 use crate::scan::{FindingObjects, OnAlerts, ScanOptions, ScanReport, read_finding_objects, scan};
-use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, Source};
+use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, SCHEME, Source};
 
 /// Exit code when objects failed or could not be listed, or a limit cost detail.
 const PARTIAL: u8 = 3;
 
 pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
-    let mut listing = source::list(&args.inputs)?;
-    let (from, to) = time_range(args, &listing.objects)?;
+    let mut local = args.inputs.clone();
+    let remote = S3Inputs::take(&mut local, &args.s3.over(&config.s3))?;
+    let mut listing = source::list(&local)?;
+    let (from, to) = time_range(args, &listing.objects, &remote)?;
+    remote.list(from, to, &mut listing)?;
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
     let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
+    if let Some(remote) = finding_paths.iter().find(|path| path.starts_with(SCHEME)) {
+        return Err(Error::usage(
+            format!("findings are read from files, not from {remote}"),
+            format!("aws s3 sync {remote} ./findings, and name that folder"),
+        ));
+    }
     let findings = source::list(finding_paths)?;
     report_listing(&findings, term);
     if [&listing, &findings].iter().all(|l| l.objects.iter().any(|o| o.path == Source::Stdin)) {
@@ -108,9 +117,13 @@ fn with_overrides(args: &ScanArgs, config: &Config) -> Config {
 }
 
 /// The event time asked for, Unix seconds, half open.
-fn time_range(args: &ScanArgs, objects: &[ObjectRef]) -> Result<(Option<i64>, Option<i64>), Error> {
+fn time_range(
+    args: &ScanArgs,
+    local: &[ObjectRef],
+    remote: &S3Inputs,
+) -> Result<(Option<i64>, Option<i64>), Error> {
     if let Some(span) = args.last {
-        let Some(end) = source::newest_end_second(objects) else {
+        let Some(end) = source::newest_end_second(local).max(remote.newest_end_second()?) else {
             return Err(Error::usage(
                 "--last needs inputs whose file names carry a time, as AWS names them",
                 "use --from TIME instead",
@@ -132,6 +145,10 @@ fn report_listing(listing: &Listing, term: Term) {
     if listing.repeated > 0 {
         term.say(&format!("note: {} given more than once, read once", plural(listing.repeated, "input")));
     }
+    if listing.folders_of_other_services > 0 {
+        let folders = plural(listing.folders_of_other_services, "folder");
+        term.say(&format!("note: {folders} in S3 left out, of services other than VPC Flow Logs"));
+    }
     for entry in &listing.unreadable {
         term.must_say(&format!("warning: left out, cannot be listed: {}", safe(entry)));
     }
@@ -151,6 +168,10 @@ fn plan(listing: &Listing, pruned: Pruned, from: Option<i64>, to: Option<i64>) -
     let left_out = plural(pruned.objects, "object");
     let _ =
         writeln!(out, "leaves out  {left_out}, {} (outside the time asked for)", bytes(pruned.object_bytes));
+    if listing.folders_of_other_time > 0 {
+        let folders = plural(listing.folders_of_other_time, "folder");
+        let _ = writeln!(out, "not listed  {folders} in S3 (outside the time asked for)");
+    }
     let _ = writeln!(out, "time asked  {} to {} UTC", edge(from, "the beginning"), edge(to, "the end"));
     if let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) {
         let mut hours: Vec<i64> = times.iter().map(|time| time.div_euclid(3600)).collect();

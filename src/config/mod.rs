@@ -4,6 +4,7 @@
 
 mod problem;
 mod read;
+mod s3;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +12,8 @@ use std::path::Path;
 pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub use read::field_names;
+pub use s3::{S3, S3Bucket};
+pub(crate) use s3::{is_account, is_role_arn};
 
 use crate::error::Error;
 use crate::net::{Addr, Prefix};
@@ -27,6 +30,8 @@ pub struct Config {
     pub groups: BTreeMap<String, String>,
     /// `[detect]`: how much to tell.
     pub detect: Detect,
+    /// `[s3]`: how inputs in S3 are reached. Not part of the hash: where bytes lie changes no score.
+    pub s3: S3,
 }
 
 /// `[input]`.
@@ -155,6 +160,25 @@ prefix = "192.0.2.0/25"
 budget_per_day_per_1000_enis = 2
 volume_floor_bytes = 1048576
 volume_ceiling_bytes = 10_737_418_240
+[s3]
+region = "eu-west-1"
+profile = "audit"
+endpoint_url = "https://bucket.vpce-0a1b2c3d.s3.eu-west-1.vpce.amazonaws.com"
+path_style = true
+fips = true
+dual_stack = true
+requester_pays = true
+expected_bucket_owner = "111111111111"
+role_arn = "arn:aws:iam::111111111111:role/outflow"
+timeout_seconds = 5
+attempts = 2
+[[s3.bucket]]
+name = "logs-of-222222222222"
+region = "eu-central-1"
+role_arn = "arn:aws:iam::222222222222:role/outflow"
+external_id = "x"
+expected_bucket_owner = "222222222222"
+requester_pays = false
 "#;
 
     #[test]
@@ -171,6 +195,29 @@ volume_ceiling_bytes = 10_737_418_240
         assert!((config.detect.budget_per_day_per_1000_enis - 2.0).abs() < 1e-12);
         assert_eq!(config.detect.volume_floor_bytes, 1 << 20);
         assert_eq!(config.detect.volume_ceiling_bytes, Some(10 << 30));
+    }
+
+    #[test]
+    fn a_bucket_of_its_own_account_has_its_own_role_and_the_others_the_common_one() {
+        let s3 = Config::parse(FULL, "f").unwrap().s3;
+        assert_eq!((s3.profile.as_deref(), s3.attempts), (Some("audit"), 2));
+        assert!(s3.endpoint_url.as_deref().unwrap().starts_with("https://bucket.vpce") && s3.path_style);
+        assert!(s3.fips && s3.dual_stack && s3.timeout == std::time::Duration::from_secs(5));
+        let own = s3.of_bucket("logs-of-222222222222");
+        assert_eq!(own.region.as_deref(), Some("eu-central-1"));
+        assert_eq!(own.role_arn.as_deref(), Some("arn:aws:iam::222222222222:role/outflow"));
+        assert_eq!(own.external_id.as_deref(), Some("x"));
+        assert_eq!(
+            (own.expected_bucket_owner.as_deref(), own.requester_pays),
+            (Some("222222222222"), Some(false))
+        );
+        let common = s3.of_bucket("central");
+        assert_eq!(common.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(common.role_arn.as_deref(), Some("arn:aws:iam::111111111111:role/outflow"));
+        assert_eq!(
+            (common.expected_bucket_owner.as_deref(), common.requester_pays),
+            (Some("111111111111"), Some(true))
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::problem::nearest;
 use super::{Config, NamedPrefix, Problem, Problems};
 use crate::net::{Addr, Prefix};
 
-const SECTIONS: [&str; 4] = ["input", "network", "groups", "detect"];
+const SECTIONS: [&str; 5] = ["input", "network", "groups", "detect", "s3"];
 const INPUT: [&str; 3] = ["format_fields", "lateness_minutes", "guardduty"];
 const NETWORK: [&str; 3] = ["internal", "resolvers", "prefix"];
 const PREFIX: [&str; 2] = ["name", "prefix"];
@@ -39,9 +39,10 @@ pub(super) fn read(text: &str, file: &str) -> Result<Config, Problems> {
     Err(Problems { file: file.to_owned(), list: reader.problems })
 }
 
-struct Reader<'t> {
+/// Walks the tree and collects mistakes.
+pub(super) struct Reader<'t> {
     text: &'t str,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
@@ -50,6 +51,7 @@ impl Reader<'_> {
             "input" => reader.input(value, config),
             "network" => reader.network(value, config),
             "groups" => reader.groups(value, config),
+            "s3" => reader.s3(value, &mut config.s3),
             _ => reader.detect(value, config),
         });
     }
@@ -138,7 +140,7 @@ impl Reader<'_> {
     }
 
     /// Calls `each` for the keys that are `known` and reports the others.
-    fn keys<'a, 'i>(
+    pub(super) fn keys<'a, 'i>(
         &mut self,
         table: &'a DeTable<'i>,
         section: &str,
@@ -160,12 +162,12 @@ impl Reader<'_> {
         }
     }
 
-    fn table<'a, 'i>(&mut self, value: Value<'a, 'i>, key: &str) -> Option<&'a DeTable<'i>> {
+    pub(super) fn table<'a, 'i>(&mut self, value: Value<'a, 'i>, key: &str) -> Option<&'a DeTable<'i>> {
         let found = value.get_ref().as_table();
         self.expect(found, value, key, "a table")
     }
 
-    fn array<'a, 'i>(
+    pub(super) fn array<'a, 'i>(
         &mut self,
         value: Value<'a, 'i>,
         key: &str,
@@ -174,9 +176,13 @@ impl Reader<'_> {
         self.expect(found, value, key, "an array").into_iter().flat_map(|array| array.iter())
     }
 
-    fn string<'a>(&mut self, value: Value<'a, '_>, key: &str) -> Option<&'a str> {
+    pub(super) fn string<'a>(&mut self, value: Value<'a, '_>, key: &str) -> Option<&'a str> {
         let found = value.get_ref().as_str().filter(|text| !text.trim().is_empty());
         self.expect(found, value, key, "a text that is not empty")
+    }
+
+    pub(super) fn boolean(&mut self, value: Value<'_, '_>, key: &str) -> Option<bool> {
+        self.expect(value.get_ref().as_bool(), value, key, "true or false")
     }
 
     fn prefix(&mut self, value: Value<'_, '_>, key: &str) -> Option<Prefix> {
@@ -190,7 +196,7 @@ impl Reader<'_> {
         self.expect(found, value, key, "an address such as \"198.51.100.53\"")
     }
 
-    fn integer(
+    pub(super) fn integer(
         &mut self,
         value: Value<'_, '_>,
         key: &str,
@@ -219,7 +225,13 @@ impl Reader<'_> {
         self.expect(found, value, key, "a number above 0, at most 1000000")
     }
 
-    fn expect<T>(&mut self, found: Option<T>, value: Value<'_, '_>, key: &str, wanted: &str) -> Option<T> {
+    pub(super) fn expect<T>(
+        &mut self,
+        found: Option<T>,
+        value: Value<'_, '_>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<T> {
         if found.is_none() {
             let got: String = self.text.get(value.span()).unwrap_or_default().chars().take(40).collect();
             let got = got.lines().next().unwrap_or_default().escape_debug().to_string();
@@ -228,7 +240,7 @@ impl Reader<'_> {
         found
     }
 
-    fn problem(&mut self, span: Range<usize>, text: String) {
+    pub(super) fn problem(&mut self, span: Range<usize>, text: String) {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
         let line = 1 + memchr::memchr_iter(b'\n', before).count();
         self.problems.push(Problem { line, text });

@@ -1,15 +1,14 @@
 //! Reads a batch of objects on all cores. An object is the unit of work; each worker owns the
 //! shard it fills, and shards meet when their work is done.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use super::{Progress, Seen};
 use crate::record::{ColumnPlan, FlowRecord, ObjectError, ObjectReader, ReadReport, RecordSink, SkipReason};
-use crate::source::{ObjectRef, Source};
+use crate::source::{ObjectRef, Opener};
 use crate::window::{Hour, ObjectContext, ObjectLedger, Shard};
 
 /// How objects are read in this run.
@@ -19,14 +18,17 @@ pub(super) struct BatchReader<'a> {
     pub(super) from_second: i64,
     pub(super) to_second: i64,
     pub(super) progress: &'a dyn Progress,
+    pub(super) opener: &'a Opener,
+    /// Objects of the batches before: where the next batch begins.
+    pub(super) first: AtomicUsize,
 }
 
 /// A batch that was read.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) shard: Shard,
-    /// One per object, in the order of the batch.
-    pub(super) outcomes: Vec<Outcome>,
+    /// One per object, with its place in the batch, in that order.
+    pub(super) outcomes: Vec<(usize, Outcome)>,
 }
 
 /// What one object came to, beside its windows.
@@ -39,28 +41,40 @@ pub(super) struct Outcome {
 }
 
 impl BatchReader<'_> {
-    /// Reads all objects of a batch.
+    /// Reads all objects of a batch. Workers take them in order, because downloads come in order.
     pub(super) fn read(&self, objects: &[ObjectRef]) -> Batch {
-        objects
-            .par_iter()
-            .fold(
-                || (ObjectReader::default(), Batch::default()),
-                |(mut reader, mut batch), object| {
-                    let outcome = self.read_one(object, &mut reader, &mut batch.shard);
-                    batch.outcomes.push(outcome);
-                    self.progress.object_done(object.bytes);
-                    (reader, batch)
-                },
-            )
-            .map(|(_, batch)| batch)
+        let first = self.first.fetch_add(objects.len(), Ordering::Relaxed);
+        let taken = AtomicUsize::new(0);
+        let work = || {
+            let (mut reader, mut batch) = (ObjectReader::default(), Batch::default());
+            loop {
+                let at = taken.fetch_add(1, Ordering::Relaxed);
+                let Some(object) = objects.get(at) else { return batch };
+                let outcome = self.read_one(first + at, object, &mut reader, &mut batch.shard);
+                batch.outcomes.push((at, outcome));
+                self.progress.object_done(object.bytes);
+            }
+        };
+        let mut batch = (0..rayon::current_num_threads())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|_| work())
             .reduce(Batch::default, |mut one, two| {
                 one.shard.merge(two.shard);
                 one.outcomes.extend(two.outcomes);
                 one
-            })
+            });
+        batch.outcomes.sort_unstable_by_key(|(at, _)| *at);
+        batch
     }
 
-    fn read_one(&self, object: &ObjectRef, reader: &mut ObjectReader, shard: &mut Shard) -> Outcome {
+    fn read_one(
+        &self,
+        at: usize,
+        object: &ObjectRef,
+        reader: &mut ObjectReader,
+        shard: &mut Shard,
+    ) -> Outcome {
         let key = object.key.as_ref();
         let unknown = || Arc::<str>::from("unknown");
         let context = ObjectContext {
@@ -72,7 +86,7 @@ impl BatchReader<'_> {
             to_second: self.to_second,
         };
         let mut sink = ShardSink { shard, context: &context, touched: Vec::new() };
-        let report = match open(object) {
+        let report = match self.opener.open(at) {
             Ok(source) => reader.read(source, self.format.as_ref(), &mut sink),
             Err(error) => {
                 ReadReport { error: Some(ObjectError::Io(error.to_string())), ..ReadReport::default() }
@@ -81,13 +95,6 @@ impl BatchReader<'_> {
         let ShardSink { touched, .. } = sink;
         Outcome { report, touched, account: context.account, region: context.region }
     }
-}
-
-fn open(object: &ObjectRef) -> io::Result<Box<dyn Read>> {
-    Ok(match &object.path {
-        Source::File(path) => Box::new(File::open(path)?),
-        Source::Stdin => Box::new(io::stdin()),
-    })
 }
 
 /// Adds the records of one object to the worker's shard.

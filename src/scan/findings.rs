@@ -76,6 +76,7 @@ fn text_of(object: &ObjectRef, text: &mut Vec<u8>) -> Result<(), ObjectError> {
     let mut source: Box<dyn Read> = match &object.path {
         Source::File(path) => Box::new(File::open(path).map_err(io_error)?),
         Source::Stdin => Box::new(io::stdin()),
+        Source::S3(_) => return Err(ObjectError::Io("findings are read from files".into())),
     };
     let mut head = Vec::with_capacity(gunzip::MAGIC.len());
     (&mut source).take(gunzip::MAGIC.len() as u64).read_to_end(&mut head).map_err(io_error)?;

@@ -17,6 +17,10 @@ pub struct Listing {
     /// Entries inside folders that could not be listed, each with the system's word. What is
     /// lost here is lost evidence, so the run counts as partial.
     pub unreadable: Vec<String>,
+    /// Folders in S3 that were not listed because they are for another time.
+    pub folders_of_other_time: u64,
+    /// Folders in S3 that were not listed because they hold logs of another service.
+    pub folders_of_other_services: u64,
 }
 
 /// Lists what `inputs` name. In folders, hidden entries are left out and only regular files
@@ -56,8 +60,8 @@ fn list_one(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> R
     }
     if input.contains("://") {
         return Err(Error::usage(
-            format!("cannot read {input}: this version reads local inputs only"),
-            "copy the objects first, e.g. `aws s3 sync`, and name the folder",
+            format!("cannot read {input}: only local inputs and s3:// can be read"),
+            "copy the objects first and name the folder",
         ));
     }
     let path = Path::new(input);
@@ -199,8 +203,8 @@ mod tests {
         assert!(matches!(names(&dir, &["missing.log"]), Err(Error::Read { .. })));
         assert!(matches!(names(&dir, &["*.gz"]), Err(Error::Usage { .. })));
         assert!(matches!(names(&dir, &["none/*.gz"]), Err(Error::Read { .. })));
-        let remote = list(&["s3://bucket/prefix".into()]).unwrap_err().to_string();
-        assert!(remote.contains("local inputs only"), "{remote}");
+        let remote = list(&["gs://bucket/prefix".into()]).unwrap_err().to_string();
+        assert!(remote.contains("only local inputs and s3://"), "{remote}");
     }
 
     #[test]

@@ -1,17 +1,21 @@
-//! Where objects come from: files, folders, globs and the standard input.
+//! Where objects come from: files, folders, globs, the standard input, and S3.
 //!
 //! Listing is separate from reading, so that a dry run costs nothing and a missing input is known
 //! before any work starts.
 
 mod key;
 mod local;
+mod open;
 mod prune;
+mod s3;
 
 use std::path::PathBuf;
 
 pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
+pub use open::Opener;
 pub use prune::{Pruned, newest_end_second, prune};
+pub use s3::{Bucket, S3Inputs, S3Place, SCHEME};
 
 /// How to get at an object's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +24,15 @@ pub enum Source {
     File(PathBuf),
     /// The standard input, read once.
     Stdin,
+    /// An object in S3.
+    S3(S3Place),
 }
 
 /// One object to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRef {
-    /// As shown to people: the path as it was given or found, `-` for the standard input.
+    /// As shown to people: the path as it was given or found, `-` for the standard input,
+    /// `s3://bucket/key`.
     pub name: String,
     /// How to get at its bytes.
     pub path: Source,

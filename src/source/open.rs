@@ -1,0 +1,43 @@
+//! Opens objects for the workers, wherever they are.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::s3::Prefetch;
+use super::{ObjectRef, Source};
+use crate::error::Error;
+
+/// Opens the objects of one scan. Objects in S3 are downloaded ahead, so they have to be opened in
+/// the order of the list, each once; the others may be.
+pub struct Opener {
+    objects: Arc<[ObjectRef]>,
+    prefetch: Option<Prefetch>,
+}
+
+impl Opener {
+    /// For `objects`. Downloads begin at once where there is something to download.
+    ///
+    /// # Errors
+    /// When there are no threads to download on.
+    pub fn new(objects: Arc<[ObjectRef]>) -> Result<Self, Error> {
+        let is_remote = objects.iter().any(|object| matches!(object.path, Source::S3(_)));
+        let prefetch = is_remote.then(|| Prefetch::start(Arc::clone(&objects))).transpose()?;
+        Ok(Self { objects, prefetch })
+    }
+
+    /// Opens the object at place `at` of the list.
+    ///
+    /// # Errors
+    /// When a file cannot be opened. What goes wrong with S3 is told when reading.
+    pub fn open(&self, at: usize) -> io::Result<Box<dyn Read>> {
+        Ok(match &self.objects[at].path {
+            Source::File(path) => Box::new(File::open(path)?),
+            Source::Stdin => Box::new(io::stdin()),
+            Source::S3(_) => {
+                let prefetch = self.prefetch.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+                Box::new(prefetch.take(at)?)
+            }
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! The bytes of one object, in order, however often the connection breaks.
+//!
+//! A body that breaks off or stands still is asked for again from where it stopped, under the
+//! entity tag that was listed, so that two versions never mix. It ends well only with as many bytes
+//! as were listed: a short body is an error, never a short object.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::client::Bucket;
+use super::fault::{Doing, fault};
+
+/// What the reading side gets.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// The next bytes.
+    Bytes(Bytes),
+    /// All listed bytes were sent.
+    End,
+    /// The rest will not come.
+    Failed(String),
+}
+
+/// One object to download.
+pub(super) struct Download {
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) key: String,
+    pub(super) etag: Box<str>,
+    /// As listed.
+    pub(super) size_bytes: u64,
+    /// Bytes that may lie between network and reader; the reader gives back what it has taken.
+    pub(super) window: Arc<Semaphore>,
+    pub(super) window_bytes: u32,
+    /// Unbounded, because the window bounds it in bytes.
+    pub(super) parts: UnboundedSender<Part>,
+}
+
+/// Why a body stopped.
+enum Stop {
+    /// Nobody reads any more.
+    Unread,
+    /// Trying again makes no sense.
+    Final(String),
+    /// The connection; what came before it counts.
+    Broken(String),
+}
+
+impl Download {
+    /// Sends the object's bytes and how it ended.
+    pub(super) async fn run(self) {
+        let mut sent = 0;
+        let mut attempt = 1;
+        let end = loop {
+            match self.attempt(&mut sent).await {
+                Ok(()) => break Part::End,
+                Err(Stop::Unread) => return,
+                Err(Stop::Final(why)) => break Part::Failed(why),
+                Err(Stop::Broken(why)) if attempt >= self.bucket.attempts => {
+                    let size = self.size_bytes;
+                    break Part::Failed(format!("{why}: {sent} of {size} bytes came in {attempt} attempts"));
+                }
+                Err(Stop::Broken(_)) => tokio::time::sleep(self.bucket.backoff(attempt)).await,
+            }
+            attempt += 1;
+        };
+        // A reader that has gone does not want to know.
+        drop(self.parts.send(end));
+    }
+
+    /// Asks for everything from `sent` on, and sends it.
+    async fn attempt(&self, sent: &mut u64) -> Result<(), Stop> {
+        let mut output = self.request(*sent).await?;
+        self.check_head(&output, *sent)?;
+        while let Some(bytes) = self.next(&mut output, *sent).await? {
+            *sent += bytes.len() as u64;
+            if *sent > self.size_bytes {
+                return Err(Stop::Final(format!("it holds more than the {} bytes listed", self.size_bytes)));
+            }
+            let permits = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.window_bytes);
+            let Ok(permit) = self.window.acquire_many(permits).await else { return Err(Stop::Unread) };
+            permit.forget();
+            self.parts.send(Part::Bytes(bytes)).map_err(|_| Stop::Unread)?;
+        }
+        if *sent < self.size_bytes {
+            return Err(Stop::Broken("the body ended early".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn request(&self, sent: u64) -> Result<GetObjectOutput, Stop> {
+        let bucket = &self.bucket;
+        let result = bucket
+            .client
+            .get_object()
+            .bucket(&bucket.name)
+            .key(&self.key)
+            .set_if_match((!self.etag.is_empty()).then(|| self.etag.to_string()))
+            .set_range((sent > 0).then(|| format!("bytes={sent}-")))
+            .set_expected_bucket_owner(bucket.expected_owner.clone())
+            .set_request_payer(bucket.payer.clone())
+            .send()
+            .await;
+        // The client has tried again where that makes sense.
+        result.map_err(|error| Stop::Final(fault(&error, bucket, Doing::Get).line()))
+    }
+
+    /// Whether this is the version that was listed, from the place asked for.
+    fn check_head(&self, output: &GetObjectOutput, sent: u64) -> Result<(), Stop> {
+        if !self.etag.is_empty() && output.e_tag().is_some_and(|etag| *etag != *self.etag) {
+            return Err(Stop::Final(
+                "it changed since it was listed (run again to read it as it is now)".to_owned(),
+            ));
+        }
+        let rest = self.size_bytes - sent;
+        match output.content_length().map(u64::try_from) {
+            Some(Ok(length)) if length == rest => Ok(()),
+            Some(Ok(length)) => {
+                Err(Stop::Broken(format!("{length} bytes are offered where {rest} are left")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn next(&self, output: &mut GetObjectOutput, sent: u64) -> Result<Option<Bytes>, Stop> {
+        let next = tokio::time::timeout(self.bucket.stall, output.body.next()).await;
+        let next = next.map_err(|_| Stop::Broken("the body stood still".to_owned()))?;
+        match next.transpose() {
+            Ok(bytes) => Ok(bytes),
+            // The checksum is compared at the end; other errors are the connection's.
+            Err(error) if sent == self.size_bytes => {
+                Err(Stop::Final(format!("its bytes are damaged: {error}")))
+            }
+            Err(_) => Err(Stop::Broken("the connection broke off".to_owned())),
+        }
+    }
+}
