@@ -156,6 +156,10 @@ impl Claims {
 }
 
 fn chunk(file: &[u8], column: &ColumnChunkMetaData) -> Result<Claims, ObjectError> {
+    let offsets = [column.data_page_offset(), column.dictionary_page_offset().unwrap_or(0)];
+    if column.compressed_size() < 0 || offsets.iter().any(|&offset| offset < 0) {
+        return Err(refused("a column begins or ends before the file"));
+    }
     let (start, length) = column.byte_range();
     let (start, length) = (start as usize, length as usize);
     let end = start.checked_add(length).filter(|&end| end <= file.len());
@@ -243,6 +247,9 @@ impl Page {
                 // These write until their input ends, whatever the header says.
                 Compression::GZIP(_) => most(DEFLATE_RATIO_MAX) || self.inflates_as_it_says(body),
                 Compression::LZ4 => most(LZ4_RATIO_MAX),
+                Compression::BROTLI(_) => {
+                    return Err(refused("Brotli is not read: what it gives cannot be bounded"));
+                }
                 _ => true,
             };
         if is_bounded { Ok(()) } else { Err(ObjectError::Bomb("what its page says".to_owned())) }
@@ -325,6 +332,12 @@ mod tests {
             let error = judged(&header(0, 100, 4, 1, encoding), &[0; 4], Compression::UNCOMPRESSED);
             assert!(error.unwrap_err().contains("DELTA"));
         }
+    }
+
+    #[test]
+    fn brotli_is_named() {
+        let brotli = Compression::BROTLI(parquet::basic::BrotliLevel::default());
+        assert!(judged(&header(0, 100, 4, 1, 0), &[0; 4], brotli).unwrap_err().contains("Brotli"));
     }
 
     #[test]
