@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use fleet_support::{Scanned, objects, options, scan_all, write_fleet};
+use fleet_support::{Scanned, files, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::scan::{ObjectKey, ObjectRef, Source};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
@@ -47,15 +47,6 @@ fn fleet(format: SimFormat) -> SimulateOptions {
 /// The alerts as the contract renders them, one a line.
 fn lines(alerts: &[Alert]) -> Vec<String> {
     alerts.iter().map(|alert| serde_json::to_string(alert).unwrap()).collect()
-}
-
-/// Every file of a lake with its bytes; the lock is nobody's data.
-fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
-    entries
-        .filter(|entry| entry.file_type().is_file() && entry.file_name() != ".outflow.lock")
-        .map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
-        .collect()
 }
 
 fn assert_same(what: &str, report: &Scanned, lake: &Path, reference: &Reference) {

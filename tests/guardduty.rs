@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use fleet_support::{Scanned, objects, options, scan_all};
+use fleet_support::{Scanned, files, objects, options, scan_all};
 use outflow::alert::{Alert, Severity};
 use outflow::guardduty::{Finding, FindingSet};
 use outflow::lake::{GUARDDUTY, Lake};
@@ -245,15 +245,6 @@ fn findings_agree_are_silent_do_not_apply_or_speak_alone() {
     assert_eq!(with.alerts.len(), without.alerts.len() + 1, "the stranger is nobody of ours");
     let seen = with.seen.findings.unwrap();
     assert_eq!((seen.distinct, seen.in_alerts), (3, 2));
-}
-
-/// Every file of a lake with its bytes; the lock is nobody's data.
-fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
-    entries
-        .filter(|entry| entry.file_type().is_file() && entry.file_name() != ".outflow.lock")
-        .map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
-        .collect()
 }
 
 #[test]

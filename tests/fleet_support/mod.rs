@@ -2,8 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use outflow::alert::Alert;
 use outflow::config::Config;
@@ -65,4 +66,13 @@ pub fn scan_with(objects: Vec<ObjectRef>, options: &ScanOptions, progress: &dyn 
     });
     let report = report.unwrap();
     Scanned { seen: report.seen, found: report.found, alerts }
+}
+
+/// Every file of a lake with its bytes; the lock is nobody's data.
+pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
+    entries
+        .filter(|entry| entry.file_type().is_file() && entry.file_name() != ".outflow.lock")
+        .map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
+        .collect()
 }
