@@ -124,6 +124,7 @@ impl Pipeline {
             self.score(&closed);
             output.hour_closed(&closed)?;
         }
+        open.ledger.forget_up_to(last);
         Ok(())
     }
 
@@ -234,8 +235,8 @@ impl Pipeline {
         self.tally.scored_units += outcome.units;
         let pooled = living.today.fleets.entry(place(&eni.id)).or_default();
         pooled.eni_hours += 1;
-        for (pool, z) in &outcome.z {
-            pooled.pools[*pool as usize].add(*z);
+        for (pool, own_bits) in &outcome.own_bits {
+            pooled.pools[*pool as usize].add(*own_bits);
         }
         pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
         let group = Arc::clone(&lived.group);

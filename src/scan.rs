@@ -1,8 +1,11 @@
-//! The batch driver: objects in, what was seen and what was found out.
+//! The batch driver: objects in; incidents out, a day at a time, and counts of what was seen and
+//! found at the end. It keeps what baselines look back on and the day in hand, so memory does not
+//! grow with the length of the history beyond that.
 
 mod batch;
+mod delivered;
+mod report;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -10,18 +13,19 @@ use std::sync::atomic::AtomicUsize;
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
 use crate::baseline::destination::NamedPrefixes;
-use crate::baseline::eni::Tier;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
 use crate::net::InternalNetworks;
-use crate::pipeline::{Output, Pipeline, Tally};
-use crate::record::{ColumnPlan, ObjectError, SkipReason, SkipSample};
+use crate::pipeline::{Output, Pipeline};
+use crate::record::ColumnPlan;
 use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
+use delivered::Delivered;
+pub use report::{Found, ScanReport, Seen};
 
 /// What to scan and where to put it.
 #[derive(Clone, Debug)]
@@ -44,75 +48,10 @@ pub trait Progress: Sync {
     fn stop(&self) -> bool;
 }
 
-/// What was seen, counted over all objects.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// Objects read to their end.
-    pub objects: u64,
-    /// Objects that could not be read to their end.
-    pub objects_failed: u64,
-    /// Bytes before inflating.
-    pub object_bytes: u64,
-    /// Bytes of text (or Parquet) after inflating.
-    pub text_bytes: u64,
-    /// Non-blank lines or rows, without headers.
-    pub lines: u64,
-    /// Records with status OK.
-    pub records: u64,
-    /// NODATA records.
-    pub no_data: u64,
-    /// SKIPDATA records.
-    pub skip_data: u64,
-    /// Skipped lines, by `SkipReason as usize`.
-    pub skipped: [u64; SkipReason::ALL.len()],
-    /// The first skipped line of each reason, with the object it is in.
-    pub skip_samples: Vec<(String, SkipSample)>,
-    /// Records that came too late for their hour.
-    pub late_records: u64,
-    /// Earliest event second, Unix seconds.
-    pub first_second: Option<i64>,
-    /// Latest event second, Unix seconds.
-    pub last_second: Option<i64>,
-    /// Distinct UTC hours with records.
-    pub hours: u64,
-    /// ENI-hours with records.
-    pub eni_hours: u64,
-    /// Distinct ENIs.
-    pub enis: u64,
-    /// ENIs whose baseline is still too small to score alone.
-    pub enis_learning: u64,
-    /// ENIs with a young baseline.
-    pub enis_young: u64,
-    /// ENIs with a mature baseline.
-    pub enis_mature: u64,
-    /// ENIs that relay others' traffic and are not baselined.
-    pub relays: u64,
-    /// Five-minute objects missing between the first and the last, where names carry the time.
-    pub missing_objects: u64,
-    /// ENI-hours whose destinations were rolled up at their limit.
-    pub rolled_up_eni_hours: u64,
-    /// Windows that were scored.
-    pub scored_windows: u64,
-    /// Objects that failed, with the reason, sorted by name.
-    pub failed: Vec<(String, ObjectError)>,
-    /// Column names no table of ours knows, sorted.
-    pub unknown_columns: Vec<String>,
-    /// IP bytes sent by instances.
-    pub egress_bytes: u64,
-    /// IP bytes received by instances.
-    pub ingress_bytes: u64,
-    /// Whether the work was stopped before all objects were read.
-    pub stopped: bool,
-}
-
-/// What a scan came to.
-#[derive(Clone, Debug, Default)]
-pub struct ScanReport {
-    /// What was seen.
-    pub seen: Seen,
-    /// What was found, emitted or not, in event order.
-    pub alerts: Vec<Alert>,
-}
+/// Takes the incidents of each day that ends, emitted or not, in event order; none when there are
+/// none. A day that is told is in the lake by then, unless the scan was stopped in the middle of
+/// it. An error ends the scan.
+pub type OnAlerts<'a> = dyn FnMut(&[Alert]) -> Result<(), Error> + Send + 'a;
 
 /// Compressed bytes of objects read between two looks at which hours can close.
 const BATCH_BYTES: u64 = 128 << 20;
@@ -124,21 +63,23 @@ const BATCH_SECONDS: i64 = 4 * 3600;
 /// Objects of a batch for each thread before its time is looked at: fewer would leave threads idle.
 const BATCH_OBJECTS_PER_THREAD: usize = 8;
 
-/// Reads the objects and scores what they hold.
+/// Reads the objects and scores what they hold; `on_alerts` is told what was found.
 ///
 /// # Errors
-/// When the lake cannot be written. Objects that cannot be read are in [`Seen::failed`].
+/// When the lake cannot be written, and those of `on_alerts`. Objects that cannot be read are in
+/// [`Seen::failed`].
 pub fn scan(
     objects: Vec<ObjectRef>,
     config: &Config,
     options: &ScanOptions,
     progress: &dyn Progress,
+    on_alerts: &mut OnAlerts<'_>,
 ) -> Result<ScanReport, Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool = pool.map_err(|e| {
         Error::usage(format!("cannot start {} threads: {e}", options.threads), "ask for fewer --threads")
     })?;
-    pool.install(|| scan_here(objects, config, options, progress))
+    pool.install(|| scan_here(objects, config, options, progress, on_alerts))
 }
 
 fn scan_here(
@@ -146,6 +87,7 @@ fn scan_here(
     config: &Config,
     options: &ScanOptions,
     progress: &dyn Progress,
+    on_alerts: &mut OnAlerts<'_>,
 ) -> Result<ScanReport, Error> {
     let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
     // Objects without a time first: nothing closes before they are in.
@@ -162,7 +104,7 @@ fn scan_here(
         first: AtomicUsize::new(0),
     };
     let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
-    let mut writer = Writer::new(options.lake.as_deref())?;
+    let mut writer = Writer::new(options.lake.as_deref(), on_alerts)?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
@@ -173,19 +115,20 @@ fn scan_here(
         stopped = progress.stop();
         (!stopped).then_some(batch)
     };
-    let mut in_hand = next().map(|batch| (batch, reader.read(batch)));
-    while let Some((batch, read)) = in_hand.take() {
-        for (object, (_, outcome)) in batch.iter().zip(read.outcomes) {
+    let mut in_hand = next().map(|batch| (reader.read(batch), batch));
+    while let Some((done, batch)) = in_hand.take() {
+        for (object, (_, outcome)) in batch.iter().zip(done.outcomes) {
             delivered.note(object);
             outcome.note(object, &mut open.ledger, &mut seen);
         }
-        open.shard.merge(read.shard);
+        open.shard.merge(done.shard);
         // Closing has parts that only one thread can do; the others read on meanwhile.
         let following = next();
+        let following_second = following.and_then(<[_]>::first).and_then(time);
         let closed = rayon::join(
-            || following.map(|batch| (batch, reader.read(batch))),
+            || following.map(|batch| (reader.read(batch), batch)),
             // Everything named before the first object that is still to come is in.
-            || match following.and_then(<[_]>::first).and_then(time) {
+            || match following_second {
                 Some(second) => {
                     let last = closes_up_to(second - OBJECT_SECONDS, lateness_seconds);
                     pipeline.close_up_to(&mut open, last, &mut writer)
@@ -206,7 +149,7 @@ fn scan_here(
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
     seen.take_tally(&tally, seconds, &delivered);
-    Ok(ScanReport { seen, alerts: writer.alerts })
+    Ok(ScanReport { seen, found: writer.found })
 }
 
 fn time(object: &ObjectRef) -> Option<i64> {
@@ -265,63 +208,22 @@ fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[Obje
     })
 }
 
-/// Which five minutes were delivered, by account and region, to count what is missing.
-#[derive(Debug, Default)]
-struct Delivered(BTreeMap<(String, String), BTreeSet<i64>>);
-
-impl Delivered {
-    fn note(&mut self, object: &ObjectRef) {
-        if let Some(key) = &object.key {
-            let place = (key.account.clone(), key.region.clone());
-            self.0.entry(place).or_default().insert(key.time_second.div_euclid(300));
-        }
-    }
-
-    /// Five-minute slots without an object between the first and the last of each place.
-    fn missing(&self) -> u64 {
-        let span =
-            |slots: &BTreeSet<i64>| slots.last().zip(slots.first()).map_or(0, |(b, a)| (b - a + 1) as u64);
-        self.0.values().map(|slots| span(slots) - slots.len() as u64).sum()
-    }
-}
-
-impl Seen {
-    fn take_tally(&mut self, tally: &Tally, seconds: Option<(i64, i64)>, delivered: &Delivered) {
-        let of = |tier| tally.tiers.values().filter(|t| **t == tier).count() as u64;
-        self.first_second = seconds.map(|(first, _)| first);
-        self.last_second = seconds.map(|(_, last)| last);
-        self.hours = tally.hours;
-        self.eni_hours = tally.eni_hours;
-        self.enis = (tally.tiers.len() + tally.relays.len()) as u64;
-        self.enis_learning = of(Tier::Learning);
-        self.enis_young = of(Tier::Young);
-        self.enis_mature = of(Tier::Mature);
-        self.relays = tally.relays.len() as u64;
-        self.missing_objects = delivered.missing();
-        self.rolled_up_eni_hours = tally.rolled_up_eni_hours;
-        self.scored_windows = tally.scored_units;
-        self.late_records = tally.late_records;
-        self.egress_bytes = tally.egress_bytes;
-        self.ingress_bytes = tally.ingress_bytes;
-        self.failed.sort_by(|a, b| a.0.cmp(&b.0));
-    }
-}
-
-/// Collects alerts, and writes the lake when there is one.
-struct Writer {
-    alerts: Vec<Alert>,
+/// Hands alerts on, counts them, and writes the lake when there is one.
+struct Writer<'a> {
+    on_alerts: &'a mut OnAlerts<'a>,
+    found: Found,
     lake: Option<LakeWriter>,
     day: Option<DayWriter>,
 }
 
-impl Writer {
-    fn new(root: Option<&Path>) -> Result<Self, Error> {
+impl<'a> Writer<'a> {
+    fn new(root: Option<&Path>, on_alerts: &'a mut OnAlerts<'a>) -> Result<Self, Error> {
         let lake = root.map(LakeWriter::create).transpose()?;
-        Ok(Self { alerts: Vec::new(), lake, day: None })
+        Ok(Self { on_alerts, found: Found::default(), lake, day: None })
     }
 }
 
-impl Output for Writer {
+impl Output for Writer<'_> {
     type Error = Error;
 
     fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
@@ -344,7 +246,7 @@ impl Output for Writer {
             let scanned = writer.finish()?;
             lake.write_alerts(day, &scanned, alerts)?;
         }
-        self.alerts.extend_from_slice(alerts);
-        Ok(())
+        alerts.iter().for_each(|alert| self.found.note(alert));
+        (self.on_alerts)(alerts)
     }
 }

@@ -20,11 +20,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fleet_support::{objects, options, scan_all};
+use fleet_support::{Scanned, objects, options, scan_all};
 use outflow::alert::Alert;
 use outflow::lake::{COVERAGE, Lake};
 use outflow::net::{Addr, Prefix};
-use outflow::scan::ScanReport;
 use outflow::window::EniClass;
 
 /// Told incidents that answer to no label, per day of one ENI. There is little history in these
@@ -150,7 +149,7 @@ fn bytes_equal_the_pairs(name: &str, lake: &Path, pairs: &Path) {
     assert!(name != "pub_vpc" || unknown.is_empty(), "every record of {name} states its direction");
 }
 
-fn told(name: &str, report: &ScanReport, labels: &[Episode]) {
+fn told(name: &str, report: &Scanned, labels: &[Episode]) {
     println!(
         "{:<18} {:<16} {:>5} {:<3} {:>11} {:>11} {:>6}  {:>5} {:<8} reason",
         "label", "remote", "port", "dir", "egress", "ingress", "conns", "score", "severity"

@@ -17,12 +17,15 @@ const LOG: &str = "version account-id interface-id srcaddr dstaddr srcport dstpo
 fn outflow(dir: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("outflow"));
     // Neither the machine's settings nor a configuration file of the package may matter.
-    let foreign = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("OUTFLOW_"));
-    for name in foreign {
+    for name in foreign() {
         command.env_remove(name);
     }
     command.current_dir(dir);
     command
+}
+
+fn foreign() -> impl Iterator<Item = String> {
+    std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("OUTFLOW_"))
 }
 
 fn folder() -> tempfile::TempDir {
@@ -205,4 +208,72 @@ fn simulated_logs_are_repeatable_and_a_full_folder_is_refused() {
     simulate("a").assert().code(2).stderr(contains("exists already"));
     let dry = ["scan", "a/AWSLogs", "--dry-run"];
     outflow(dir.path()).args(dry).assert().success().stdout(contains("288 objects"));
+}
+
+/// Three days of a small fleet below `logs`, with incidents on each.
+fn three_days(dir: &Path) {
+    let fleet = "simulate sim --enis 8 --days 3 --interval 600 --density 0.1 --attack-from-day 1 -q";
+    outflow(dir).args(fleet.split(' ')).assert().success();
+}
+
+#[test]
+fn a_file_holds_what_stdout_would_have() {
+    let dir = folder();
+    three_days(dir.path());
+    for format in ["jsonl", "csv", "table"] {
+        let scan = ["scan", "sim/AWSLogs", "--all", "--format", format];
+        let printed = outflow(dir.path()).args(scan).assert().success();
+        let printed = String::from_utf8(printed.get_output().stdout.clone()).unwrap();
+        assert!(printed.lines().count() > 3, "{format}: {printed}");
+        outflow(dir.path()).args(scan).args(["--out", format]).assert().success().stdout("");
+        assert_eq!(fs::read_to_string(dir.path().join(format)).unwrap(), printed, "{format}");
+        assert!(!dir.path().join(format!("{format}.partial")).exists());
+    }
+}
+
+#[test]
+fn a_scan_that_fails_leaves_no_output() {
+    let dir = folder();
+    three_objects(dir.path());
+    fs::write(dir.path().join("lake"), "a file, not a folder").unwrap();
+    let scan = ["scan", ".", "--format", "csv", "--lake", "lake", "--out", "out.csv"];
+    outflow(dir.path()).args(scan).assert().code(2).stdout("").stderr(contains("error: "));
+    assert!(!dir.path().join("out.csv").exists() && !dir.path().join("out.csv.partial").exists());
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error_and_costs_the_lake_nothing() {
+    let dir = folder();
+    three_days(dir.path());
+    let days = |lake: &str| {
+        let files = walkdir::WalkDir::new(dir.path().join(lake).join("alerts")).into_iter();
+        files.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_file())).count()
+    };
+    for lake in [None, Some("lake")] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut scan = std::process::Command::new(assert_cmd::cargo::cargo_bin!("outflow"));
+        foreign().for_each(|name| _ = scan.env_remove(name));
+        scan.current_dir(dir.path()).stdout(writer);
+        scan.args(["scan", "sim/AWSLogs", "--all", "--format", "jsonl"]);
+        scan.args(lake.into_iter().flat_map(|lake| ["--lake", lake]));
+        let output = scan.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        assert!(!stderr.contains("error") && !stderr.contains("Found"), "it ends quietly: {stderr}");
+    }
+    assert_eq!(days("lake"), 3, "every day is in the lake");
+}
+
+#[test]
+fn a_limit_that_costs_detail_is_a_partial_result() {
+    let dir = folder();
+    let (header, record) = LOG.trim_end().split_once('\n').unwrap();
+    let peer = |n: u32| record.replace("203.0.113.9", &format!("198.18.{}.{}", n >> 8, n & 255));
+    let many: Vec<String> = (0..20_000).map(peer).collect();
+    fs::write(dir.path().join("a.log"), format!("{header}\n{}\n", many.join("\n"))).unwrap();
+    let told = contains("held more destinations than can be kept apart");
+    outflow(dir.path()).args(["scan", "a.log"]).assert().code(3).stderr(told);
+    fs::write(dir.path().join("a.log"), format!("{header}\n{}\n", many[..100].join("\n"))).unwrap();
+    outflow(dir.path()).args(["scan", "a.log"]).assert().success();
 }

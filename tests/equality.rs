@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use fleet_support::{objects, options, scan_all, write_fleet};
+use fleet_support::{Scanned, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
-use outflow::scan::{ObjectKey, ObjectRef, ScanReport, Source};
+use outflow::scan::{ObjectKey, ObjectRef, Source};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
@@ -58,7 +58,7 @@ fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-fn assert_same(what: &str, report: &ScanReport, lake: &Path, reference: &Reference) {
+fn assert_same(what: &str, report: &Scanned, lake: &Path, reference: &Reference) {
     let got = lines(&report.alerts);
     for (got, expected) in got.iter().zip(&reference.alerts) {
         assert_eq!(got, expected, "{what}: an alert differs");
@@ -111,7 +111,7 @@ fn orders_and_threads(all: &[ObjectRef], dir: &Path, reference: &Reference) {
 }
 
 /// One object delivered as two of the same time: only the lists of objects may differ.
-fn halves(all: &[ObjectRef], whole: &ScanReport, dir: &Path) {
+fn halves(all: &[ObjectRef], whole: &Scanned, dir: &Path) {
     let mut cut = all.to_vec();
     for at in [all.len() / 3, all.len() - 40] {
         let Source::File(path) = &all[at].path else { unreachable!("listed from a folder") };
@@ -137,7 +137,7 @@ fn halves(all: &[ObjectRef], whole: &ScanReport, dir: &Path) {
     assert_eq!(cut.len(), all.len() + 2);
     let report = scan_all(cut, &options(2, None));
     assert_eq!(report.seen.records, whole.seen.records);
-    let bare = |report: &ScanReport| {
+    let bare = |report: &Scanned| {
         let mut alerts = report.alerts.clone();
         for alert in &mut alerts {
             (alert.objects, alert.objects_more) = (Vec::new(), 0);
@@ -149,7 +149,7 @@ fn halves(all: &[ObjectRef], whole: &ScanReport, dir: &Path) {
 
 /// A day that has closed, with everything late for it, never changes: what comes later adds to
 /// later days only.
-fn days_that_closed_stay(all: &[ObjectRef], whole: &ScanReport, reference: &Reference, dir: &Path) {
+fn days_that_closed_stay(all: &[ObjectRef], whole: &Scanned, reference: &Reference, dir: &Path) {
     let time = |object: &ObjectRef| object.key.as_ref().unwrap().time_second;
     let start = all.iter().map(time).min().unwrap().div_euclid(86_400) * 86_400;
     let day_second = |day: i64| start + day * 86_400;

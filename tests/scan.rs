@@ -16,12 +16,11 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fleet_support::{Quiet, objects, options, scan_all};
-use outflow::config::Config;
+use fleet_support::{Scanned, objects, options, scan_all, scan_with};
 use outflow::lake::{COVERAGE, HOURLY, Lake};
 use outflow::limits::INFLATE_RATIO_FREE_BYTES;
 use outflow::record::{ObjectError, SkipReason};
-use outflow::scan::{ObjectRef, Progress, ScanOptions, ScanReport, Source, scan};
+use outflow::scan::{ObjectRef, Progress, ScanOptions, Source};
 use outflow::window::{EniHour, Hour};
 
 const HEADER: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets \
@@ -61,12 +60,12 @@ fn good(dir: &Path, second: i64, hash: &str, count: i64) -> PathBuf {
     deliver(dir, second, hash, &gzip(format!("{HEADER}{records}").as_bytes()))
 }
 
-fn skipped(report: &ScanReport, reason: SkipReason) -> u64 {
+fn skipped(report: &Scanned, reason: SkipReason) -> u64 {
     report.seen.skipped[reason as usize]
 }
 
 /// Good objects around a bad one: what is good is counted in full.
-fn around(bad: &[u8]) -> ScanReport {
+fn around(bad: &[u8]) -> Scanned {
     let dir = tempfile::tempdir().unwrap();
     good(dir.path(), START, "aaaaaaaa", 3);
     deliver(dir.path(), START + 300, "bbbbbbbb", bad);
@@ -204,7 +203,7 @@ fn hours_of(root: &Path) -> Vec<EniHour> {
 
 #[test]
 fn late_records_are_counted_and_never_change_a_closed_hour() {
-    let scan_with = |late: i64| {
+    let scan_late = |late: i64| {
         let dir = tempfile::tempdir().unwrap();
         for slot in 0..60 {
             good(dir.path(), START + slot * 300, "aaaaaaaa", 2);
@@ -217,8 +216,8 @@ fn late_records_are_counted_and_never_change_a_closed_hour() {
         let report = scan_all(objects(dir.path()), &options(2, Some(&lake)));
         (report.seen, hours_of(&lake))
     };
-    let (none, without) = scan_with(0);
-    let (some, with) = scan_with(7);
+    let (none, without) = scan_late(0);
+    let (some, with) = scan_late(7);
     assert_eq!((none.late_records, some.late_records), (0, 7));
     assert_eq!((some.records, none.records), (60 * 2 + 8, 60 * 2 + 1));
     assert_eq!((some.egress_bytes, some.hours), (none.egress_bytes, none.hours));
@@ -278,10 +277,10 @@ fn a_scan_that_is_stopped_says_so() {
     let dir = tempfile::tempdir().unwrap();
     good(dir.path(), START, "aaaaaaaa", 3);
     let listed = objects(dir.path());
-    let report = scan(listed, &Config::default(), &options(1, None), &Stopped).unwrap();
+    let report = scan_with(listed, &options(1, None), &Stopped);
     assert!(report.seen.stopped);
     assert_eq!(report.seen.records, 0);
-    let whole = scan(objects(dir.path()), &Config::default(), &options(1, None), &Quiet).unwrap();
+    let whole = scan_all(objects(dir.path()), &options(1, None));
     assert!(!whole.seen.stopped && whole.seen.records == 3);
 }
 

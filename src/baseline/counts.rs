@@ -10,6 +10,10 @@ const BINS_PER_DOUBLING: f64 = 4.0;
 const TAIL_SHARE: f64 = 0.05;
 const TAIL_MIN: u32 = 8;
 
+fn size_bin(size: Level) -> u8 {
+    (size.log2() * BINS_PER_DOUBLING).min(255.0) as u8
+}
+
 /// How many things had which size, in quarter doublings. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SizeCounts {
@@ -20,7 +24,7 @@ pub struct SizeCounts {
 impl SizeCounts {
     /// Counts one size.
     pub fn add(&mut self, size: Level) {
-        self.add_bin((size.log2() * BINS_PER_DOUBLING).min(255.0) as u8, 1);
+        self.add_bin(size_bin(size), 1);
     }
 
     /// Adds all of `other`.
@@ -45,11 +49,14 @@ impl SizeCounts {
     /// Share at least as large as `size`. Beyond the largest it falls off exponentially in
     /// doublings (a Pareto tail in bytes) at the rate of the largest twentieth. 1 of nothing.
     pub fn survival(&self, size: Level) -> f64 {
+        self.bin_survival(size_bin(size))
+    }
+
+    fn bin_survival(&self, bin: u8) -> f64 {
         let n = f64::from(self.n());
         if n == 0.0 {
             return 1.0;
         }
-        let bin = (size.log2() * BINS_PER_DOUBLING).min(255.0) as u8;
         let as_large: u32 = self.bins.iter().filter(|(b, _)| *b >= bin).map(|(_, count)| count).sum();
         if as_large > 0 {
             return (f64::from(as_large) / n).min(1.0);
@@ -74,6 +81,38 @@ impl SizeCounts {
         // Web object sizes fall by e every 1 to 1.5 doublings (Crovella & Bestavros 1997, alpha
         // about 1.0 to 1.4): half a doubling is the thinnest tail believed from a small sample.
         ((sum / f64::from(taken) - start) / BINS_PER_DOUBLING).max(0.5)
+    }
+}
+
+/// Things of one ENI that count in a mean over ENIs: a crawler must not speak for all.
+const PER_ENI_MAX: u32 = 8;
+/// Things that what is assumed before there is data counts for: half are above 16 KiB and each
+/// doubling beyond halves what is left.
+const ASSUMED: f64 = 4.0;
+const ASSUMED_MEDIAN_BYTES: f64 = 16.0 * 1024.0;
+
+/// Survival of sizes over ENIs, by quarter doublings: each ENI's own, averaged, so that it is
+/// what a member is like and not what most things are like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SizeSurvival(Vec<f64>);
+
+impl SizeSurvival {
+    /// The mean of ENIs, each weighted by how much it has met, up to `PER_ENI_MAX`.
+    pub fn mean<'a>(of_enis: &(impl Iterator<Item = &'a SizeCounts> + Clone)) -> Self {
+        let weight = |counts: &SizeCounts| f64::from(counts.n().min(PER_ENI_MAX));
+        let all = of_enis.clone().map(weight).sum::<f64>() + ASSUMED;
+        let at_bin = |bin: u8| {
+            let bytes = (f64::from(bin) / BINS_PER_DOUBLING).exp2();
+            let assumed = (ASSUMED_MEDIAN_BYTES / bytes).min(1.0);
+            let seen: f64 = of_enis.clone().map(|counts| weight(counts) * counts.bin_survival(bin)).sum();
+            (seen + ASSUMED * assumed) / all
+        };
+        Self((0..=u8::MAX).map(at_bin).collect())
+    }
+
+    /// Share at least as large as `size`.
+    pub fn at(&self, size: Level) -> f64 {
+        self.0[usize::from(size_bin(size))]
     }
 }
 
@@ -148,6 +187,18 @@ mod tests {
         assert!(at(1) > 0.99 && at(500_000) > 0.3 && at(500_000) < 0.7);
         assert!(at(1 << 30) < 1e-3 && at(1 << 34) < at(1 << 30) && at(1 << 34) > 0.0);
         assert!((SizeCounts::default().survival(Level(1)) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_crawler_does_not_speak_for_all() {
+        let (mut crawler, mut calm) = (SizeCounts::default(), SizeCounts::default());
+        (0..5_000).for_each(|_| crawler.add(Level::of_bytes(2_000)));
+        (0..8).for_each(|_| calm.add(Level::of_bytes(50 << 20)));
+        let large = Level::of_bytes(40 << 20);
+        let mut pooled = crawler.clone();
+        pooled.merge(&calm);
+        let mean = SizeSurvival::mean(&[crawler, calm].iter()).at(large);
+        assert!(mean > 0.35 && pooled.survival(large) < 0.01, "{mean}");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::level::{Level, bytes_of};
-use super::robust::{SPREAD_MIN, median, shrink, spread};
-use super::series::{HOUR_WEIGHT, own_tail_p};
+use super::own_tail::OwnTail;
+use super::robust::{median, shrink};
+use super::series::HOUR_WEIGHT;
 use crate::limits::HISTORY_DAYS;
 use crate::net::Prefix;
 use crate::window::{Day, Hour};
@@ -153,24 +154,14 @@ pub struct DestinationHistory {
 /// (detection.md D3).
 const MODEL_HOURS_MIN: usize = 8;
 const MODEL_DAYS_MIN: usize = 3;
-/// Weight of the ENI's usual spread in that of a destination.
-const SPREAD_WEIGHT: f64 = 4.0;
-/// Largest residuals that describe the tail.
-const TOP: usize = 8;
 
 /// Expected volume to one destination, by hour of the day and by day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationModel {
     hour_middle: [f64; 24],
-    hour_spread: f64,
-    hour_top: Vec<f64>,
+    hour_own: OwnTail,
     day_middle: f64,
-    day_spread: f64,
-    day_top: Vec<f64>,
-    /// Active hours behind it.
-    pub hours: u32,
-    /// Active days behind it.
-    pub days: u32,
+    day_own: OwnTail,
 }
 
 impl DestinationHistory {
@@ -208,7 +199,7 @@ impl DestinationHistory {
     }
 
     /// The model, when there is history enough. `pooled_spread` is the ENI's usual spread within
-    /// its destinations, that a few days of one of them are shrunk to.
+    /// its destinations, doublings, that the tail of a few days of one of them is shrunk to.
     pub fn model(&self, pooled_spread: f64) -> Option<DestinationModel> {
         let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
         for day in &self.days {
@@ -230,17 +221,9 @@ impl DestinationHistory {
         let mut totals: Vec<f64> = self.days.iter().map(|d| d.total.log2()).collect();
         let day_middle = median(&mut totals)?;
         let day_residuals: Vec<f64> = totals.iter().map(|y| y - day_middle).collect();
-        let of = |residuals: &[f64]| {
-            let own = spread(residuals.iter().copied());
-            shrink(own, residuals.len() as f64, pooled_spread, SPREAD_WEIGHT).max(SPREAD_MIN)
-        };
         Some(DestinationModel {
-            hour_spread: of(&hour_residuals),
-            day_spread: of(&day_residuals),
-            hours: hour_residuals.len() as u32,
-            days: self.days.len() as u32,
-            hour_top: largest(hour_residuals),
-            day_top: largest(day_residuals),
+            hour_own: OwnTail::learn(hour_residuals, pooled_spread),
+            day_own: OwnTail::learn(day_residuals, pooled_spread),
             hour_middle,
             day_middle,
         })
@@ -255,13 +238,6 @@ impl DestinationHistory {
     }
 }
 
-/// The largest values, descending.
-fn largest(mut values: Vec<f64>) -> Vec<f64> {
-    values.sort_unstable_by(|a, b| b.total_cmp(a));
-    values.truncate(TOP);
-    values
-}
-
 impl DestinationModel {
     /// Expected application bytes in an hour of the day.
     pub fn expected_hour_bytes(&self, hour: usize) -> f64 {
@@ -273,24 +249,24 @@ impl DestinationModel {
         bytes_of(self.day_middle)
     }
 
-    /// Standardised distance of an hour's level from what this hour of the day usually brings.
-    pub fn hour_z(&self, hour: usize, level: Level) -> f64 {
-        (level.log2() - self.hour_middle[hour]) / self.hour_spread
+    /// Active hours behind it.
+    pub fn hours(&self) -> u32 {
+        self.hour_own.n()
     }
 
-    /// Standardised distance of a day's level (or a day so far) from the usual day.
-    pub fn day_z(&self, level: Level) -> f64 {
-        (level.log2() - self.day_middle) / self.day_spread
+    /// Active days behind it.
+    pub fn days(&self) -> u32 {
+        self.day_own.n()
     }
 
-    /// Probability of an hour this large by this destination's own past alone.
-    pub fn own_hour_p(&self, hour: usize, level: Level) -> f64 {
-        own_tail_p(&self.hour_top, self.hours, level.log2() - self.hour_middle[hour])
+    /// How far an hour's level stands out from what this hour of the day usually brings, bits.
+    pub fn own_hour_bits(&self, hour: usize, level: Level) -> f64 {
+        self.hour_own.bits(level.log2() - self.hour_middle[hour])
     }
 
-    /// Probability of a day this large by this destination's own past alone.
-    pub fn own_day_p(&self, level: Level) -> f64 {
-        own_tail_p(&self.day_top, self.days, level.log2() - self.day_middle)
+    /// How far a day's level (or a day so far) stands out from the usual day, bits.
+    pub fn own_day_bits(&self, level: Level) -> f64 {
+        self.day_own.bits(level.log2() - self.day_middle)
     }
 }
 
@@ -344,19 +320,17 @@ mod tests {
     fn ten_times_the_usual_is_far_and_twice_is_not() {
         let history = steady(20, |day, hour| 1_000_000 + u64::from(day % 5) * 100_000 + hour as u64 * 9_000);
         let model = history.model(0.5).unwrap();
-        assert!(model.hour_z(3, Level::of_bytes(12_000_000)) > 6.0);
-        assert!(model.hour_z(3, Level::of_bytes(2_000_000)) < 5.0);
-        assert!(model.own_hour_p(3, Level::of_bytes(1_400_000)) > 1e-3);
-        assert!(model.own_hour_p(3, Level::of_bytes(40_000_000)) < 1e-5);
-        assert!(model.day_z(Level::of_bytes(240_000_000)) > 4.0);
+        assert!(model.own_hour_bits(3, Level::of_bytes(12_000_000)) > 15.0);
+        assert!(model.own_hour_bits(3, Level::of_bytes(1_400_000)) < 8.0);
+        assert!(model.own_day_bits(Level::of_bytes(240_000_000)) > 8.0);
     }
 
     #[test]
     fn a_nightly_peak_does_not_hide_the_same_volume_at_noon() {
         let history = steady(20, |_, hour| if hour == 2 { 5_000_000_000 } else { 2_000_000 });
         let model = history.model(0.5).unwrap();
-        assert!(model.hour_z(2, Level::of_bytes(5_000_000_000)) < 6.0);
-        assert!(model.hour_z(12, Level::of_bytes(1_000_000_000)) > 20.0);
+        assert!(model.own_hour_bits(2, Level::of_bytes(5_000_000_000)) < 6.0);
+        assert!(model.own_hour_bits(12, Level::of_bytes(1_000_000_000)) > 20.0);
     }
 
     #[test]

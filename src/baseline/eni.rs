@@ -93,6 +93,9 @@ pub struct NoveltyDay {
     pub active_hours: u8,
     /// New destinations by `Novelty`, and their first-day application bytes.
     pub sizes: [SizeCounts; Novelty::ALL.len()],
+    /// Those that stood out and were not learned from: they are part of how often such things
+    /// happen in the account, and must not make the next one usual for this ENI.
+    pub held: [SizeCounts; Novelty::ALL.len()],
 }
 
 /// A (protocol, port) that an ENI has used as a client.
@@ -293,8 +296,10 @@ impl EniHistory {
         let mut novelty = NoveltyModel::default();
         for past in self.novelty.iter().filter(|n| n.day * 24 >= aged) {
             novelty.hours += u32::from(past.active_hours);
-            for (to, from) in novelty.sizes.iter_mut().zip(&past.sizes) {
-                to.merge(from);
+            for class in Novelty::ALL.map(|class| class as usize) {
+                novelty.sizes[class].merge(&past.sizes[class]);
+                novelty.all_sizes[class].merge(&past.sizes[class]);
+                novelty.all_sizes[class].merge(&past.held[class]);
             }
         }
         let mut balance = BalanceCounts::default();
@@ -327,6 +332,8 @@ pub struct NoveltyModel {
     pub hours: u32,
     /// New destinations by `Novelty`.
     pub sizes: [SizeCounts; Novelty::ALL.len()],
+    /// Also those that stood out: what the account learns from.
+    pub all_sizes: [SizeCounts; Novelty::ALL.len()],
 }
 
 /// The model of one ENI for one day: derived from its history, never stored.
@@ -428,11 +435,12 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
     let active_hours = today.samples.seen.count_ones() as u8;
     let mut novelty = NoveltyDay { day, active_hours, ..NoveltyDay::default() };
     for (key, met) in today.destinations {
+        if let Some(class) = met.novelty.filter(|_| !history.destinations.contains_key(&key)) {
+            let sizes = if met.is_learned() { &mut novelty.sizes } else { &mut novelty.held };
+            sizes[class as usize].add(Level::of_bytes(met.app_bytes));
+        }
         if !met.is_learned() {
             continue;
-        }
-        if let Some(class) = met.novelty.filter(|_| !history.destinations.contains_key(&key)) {
-            novelty.sizes[class as usize].add(Level::of_bytes(met.learned_bytes));
         }
         let known =
             history.destinations.entry(key).or_insert_with(|| DestinationHistory::new(Hour(met.first_hour)));

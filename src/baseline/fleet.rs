@@ -1,21 +1,21 @@
 //! What the account as a whole has done: who else knows a destination, how often rare things
-//! happen, how surprising standardised values have been.
+//! happen, how often series have stood out from their own past.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{BalanceCounts, SizeCounts};
+use super::counts::{BalanceCounts, SizeCounts, SizeSurvival};
 use super::destination::DestinationKey;
 use super::eni::{AGED_HOURS, EniModel, Novelty};
 use super::level::Level;
 use super::robust::median;
-use super::tail::{Tail, ZCounts};
+use super::tail::{OwnBitsCounts, Tail};
 use crate::limits::{DESTINATIONS_PER_ACCOUNT_MAX, HISTORY_DAYS};
 use crate::window::{Day, Hour};
 
-/// Standardised values that are pooled over ENIs.
+/// Own bits that are pooled over ENIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Pool {
     /// `Series::Client`, per hour.
@@ -47,8 +47,8 @@ pub struct FleetDay {
     pub eni_hours: u64,
     /// ENI-hours in which each rare event happened.
     pub rare: [u64; RARE_EVENTS],
-    /// z values by `Pool`.
-    pub pools: [ZCounts; POOLS],
+    /// Own bits by `Pool`.
+    pub pools: [OwnBitsCounts; POOLS],
 }
 
 /// First and last use of something by a group.
@@ -122,10 +122,8 @@ impl FleetHistory {
 /// Rates and sizes of new destinations that an ENI's own are shrunk to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NoveltyPrior {
-    /// New destinations per active hour, by `Novelty`: the median ENI's.
-    pub per_hour: [f64; Novelty::ALL.len()],
-    /// Sizes of all of them, by `Novelty`.
-    pub sizes: [SizeCounts; Novelty::ALL.len()],
+    per_hour: [f64; Novelty::ALL.len()],
+    sizes: [SizeSurvival; Novelty::ALL.len()],
 }
 
 /// New destinations an hour assumed of an ENI when no ENI has history, by `Novelty`: one a day.
@@ -134,35 +132,40 @@ const PRIOR_PER_HOUR: f64 = 1.0 / 24.0;
 const RATE_FLOOR_EVENTS: f64 = 0.5;
 
 impl NoveltyPrior {
+    /// New destinations per active hour, and the sizes that each ENI has met, by `Novelty`.
+    pub fn new<'a>(
+        per_hour: [f64; Novelty::ALL.len()],
+        sizes: [impl Iterator<Item = &'a SizeCounts> + Clone; Novelty::ALL.len()],
+    ) -> Self {
+        Self { per_hour, sizes: sizes.map(|of_enis| SizeSurvival::mean(&of_enis)) }
+    }
+
     fn learn<'a>(enis: &(impl Iterator<Item = &'a EniModel> + Clone)) -> Self {
-        let mut sizes: [SizeCounts; Novelty::ALL.len()] = Default::default();
-        for eni in enis.clone() {
-            for (to, from) in sizes.iter_mut().zip(&eni.novelty.sizes) {
-                to.merge(from);
-            }
-        }
         let per_hour = Novelty::ALL.map(|class| {
             let mut rates: Vec<f64> = enis
                 .clone()
                 .filter(|e| e.novelty.hours >= 24)
                 .map(|e| {
-                    (f64::from(e.novelty.sizes[class as usize].n()) + RATE_FLOOR_EVENTS)
+                    (f64::from(e.novelty.all_sizes[class as usize].n()) + RATE_FLOOR_EVENTS)
                         / f64::from(e.novelty.hours)
                 })
                 .collect();
             median(&mut rates).unwrap_or(PRIOR_PER_HOUR)
         });
-        Self { per_hour, sizes }
+        Self::new(
+            per_hour,
+            Novelty::ALL.map(|class| enis.clone().map(move |e| &e.novelty.all_sizes[class as usize])),
+        )
     }
 
-    /// Survival of a first-day size among new destinations of a class. Before there is data:
-    /// half are above 16 KiB and each doubling beyond halves what is left.
+    /// New destinations of a class per active hour: the median ENI's.
+    pub fn per_hour(&self, class: Novelty) -> f64 {
+        self.per_hour[class as usize]
+    }
+
+    /// Survival of a first-day size among new destinations of a class: the mean ENI's.
     pub fn survival(&self, class: Novelty, size: Level) -> f64 {
-        const PRIOR_EVENTS: f64 = 4.0;
-        let prior = (16.0 * 1024.0 / super::level::bytes_of(size.log2()).max(1.0)).min(1.0);
-        let sizes = &self.sizes[class as usize];
-        let n = f64::from(sizes.n());
-        (n * sizes.survival(size) + PRIOR_EVENTS * prior) / (n + PRIOR_EVENTS)
+        self.sizes[class as usize].at(size)
     }
 }
 
@@ -208,7 +211,7 @@ impl FleetModel {
         novelty.insert("".into(), NoveltyPrior::learn(&enis.iter().map(|(_, e)| *e)));
         let mut balance = BalanceCounts::default();
         enis.iter().for_each(|(_, e)| balance.merge(&e.balance));
-        let mut pools: [ZCounts; POOLS] = Default::default();
+        let mut pools: [OwnBitsCounts; POOLS] = Default::default();
         let mut rare = [0; RARE_EVENTS];
         for day in &history.days {
             pools.iter_mut().zip(&day.pools).for_each(|(to, from)| to.merge(from));
@@ -224,6 +227,15 @@ impl FleetModel {
             rare,
             enis: active,
         }
+    }
+
+    /// How many things this unusual an ENI-hour brings: the chances that a pool gives an ENI-hour
+    /// (an ENI has many destinations), times the probability of each. Chances count as at least
+    /// one: that a kind of thing is rare does not make an ordinary one surprising.
+    pub fn per_eni_hour(&self, pool: Pool, own_bits: f64) -> f64 {
+        let tail = &self.tails[pool as usize];
+        let chances = tail.n() as f64 / self.eni_hours.max(1) as f64;
+        (chances.max(1.0) * tail.p(own_bits)).min(1.0)
     }
 
     /// The prior of a group, or the account's when the group is small.

@@ -9,6 +9,7 @@ pub mod destination;
 pub mod eni;
 pub mod fleet;
 pub mod level;
+pub mod own_tail;
 pub mod robust;
 pub mod series;
 pub mod tail;
@@ -64,10 +65,10 @@ impl Today {
             let Some(model) = snapshot.enis.get(id) else { continue };
             let place = (Arc::clone(&id.account), Arc::clone(&id.region));
             let pooled = self.fleets.entry(place).or_default();
-            for (key, met) in lived.destinations.iter().filter(|(_, met)| met.is_learned()) {
+            for (key, met) in &lived.destinations {
                 if let Some(Some(known)) = model.destinations.get(key) {
-                    let z = known.day_z(Level::of_bytes(met.learned_bytes));
-                    pooled.pools[Pool::DestinationDay as usize].add(z);
+                    let own_bits = known.own_day_bits(Level::of_bytes(met.app_bytes));
+                    pooled.pools[Pool::DestinationDay as usize].add(own_bits);
                 }
             }
         }

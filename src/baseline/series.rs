@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::level::Level;
+use super::own_tail::OwnTail;
 use super::robust::{median, shrink, spread};
 use crate::limits::HISTORY_DAYS;
 use crate::window::Day;
@@ -60,14 +61,12 @@ const CELL_WEIGHT: f64 = 4.0;
 /// Weight of the ENI's middle against the samples of an hour of the day. Small: 28 days give 28,
 /// and a nightly backup ten doublings above the rest must not be pulled towards it.
 pub(super) const HOUR_WEIGHT: f64 = 1.0;
-/// Largest samples kept to describe an ENI's own tail.
-const TOP: usize = 12;
 /// Range of the volume histograms: 1 KiB to 2^40 KiB (1 EiB/1024), one significant digit.
 /// Fixed bounds: an auto-resizing histogram's bytes depend on merge order.
 const HDR_MAX_KIB: u64 = 1 << 40;
 
 /// An empty volume histogram in KiB.
-pub fn volume_histogram() -> Histogram<u32> {
+fn volume_histogram() -> Histogram<u32> {
     Histogram::new_with_bounds(1, HDR_MAX_KIB, 1).expect("1 <= low, 2 * low <= high, 1 digit is in 0..=5")
 }
 
@@ -76,14 +75,10 @@ pub fn volume_histogram() -> Histogram<u32> {
 pub struct SeriesModel {
     /// Expected level by hour of the day, doublings.
     pub middle: [f64; 24],
-    /// Spread of past residuals, doublings.
-    pub spread: f64,
-    /// Samples behind it.
-    pub n: u32,
-    /// The largest past residuals, descending, doublings.
-    top: Vec<f64>,
+    /// How far past hours departed from it.
+    own: OwnTail,
     /// Past volumes in KiB.
-    pub volumes: Histogram<u32>,
+    volumes: Histogram<u32>,
 }
 
 impl SeriesModel {
@@ -113,16 +108,14 @@ impl SeriesModel {
             let cell = median(&mut by_cell[hour]).unwrap_or(of_day[hour]);
             shrink(cell, n, of_day[hour], CELL_WEIGHT)
         });
-        let mut residuals: Vec<f64> =
+        let residuals: Vec<f64> =
             (0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])).collect();
         let spread = spread(residuals.iter().copied());
-        residuals.sort_unstable_by(|a, b| b.total_cmp(a));
-        residuals.truncate(TOP);
         let mut volumes = volume_histogram();
         for level in &all {
             volumes.saturating_record((super::level::bytes_of(*level) / 1024.0) as u64);
         }
-        Self { middle, spread, n: all.len() as u32, top: residuals, volumes }
+        Self { middle, own: OwnTail::learn(residuals, spread), volumes }
     }
 
     /// The level expected at `hour` of the day.
@@ -130,37 +123,21 @@ impl SeriesModel {
         Level::of_log2(self.middle[hour])
     }
 
-    /// Standardised distance of `level` at `hour` of the day.
-    pub fn z(&self, hour: usize, level: Level) -> f64 {
-        (level.log2() - self.middle[hour]) / self.spread
+    /// Samples behind it.
+    pub fn n(&self) -> u32 {
+        self.own.n()
     }
 
-    /// Probability of at least `level` at `hour` judged by this ENI's own past alone: departures
-    /// this far from the usual have happened before, or the tail beyond the largest falls off as
-    /// the spacing of the largest says (exponential in doublings: Hill 1975). An ENI that departs
-    /// often is damped by its own past, whatever the pool says.
-    pub fn own_p(&self, hour: usize, level: Level) -> f64 {
-        own_tail_p(&self.top, self.n, level.log2() - self.middle[hour])
+    /// How far `level` at `hour` of the day stands out from this ENI's own past, in bits: what
+    /// a pool of ENIs turns into a probability.
+    pub fn own_bits(&self, hour: usize, level: Level) -> f64 {
+        self.own.bits(level.log2() - self.middle[hour])
     }
 
     /// The ENI's usual upper end, bytes per hour: 99th percentile of its past hours.
     pub fn usual_max_bytes(&self) -> u64 {
-        if self.n == 0 { 0 } else { self.volumes.value_at_quantile(0.99).saturating_mul(1024) }
+        if self.n() == 0 { 0 } else { self.volumes.value_at_quantile(0.99).saturating_mul(1024) }
     }
-}
-
-/// Exceedance probability of `y` given the largest samples (descending) out of `n`.
-pub fn own_tail_p(top: &[f64], n: u32, y: f64) -> f64 {
-    let n = f64::from(n);
-    let (Some(&largest), Some(&smallest)) = (top.first(), top.last()) else { return 1.0 };
-    // A little below still counts as the same size: half a doubling is +41 %.
-    let as_large = top.iter().filter(|&&t| t + 0.25 >= y).count() as f64;
-    if as_large > 0.0 {
-        return ((as_large + 1.0) / (n + 1.0)).min(1.0);
-    }
-    let mean_excess = top.iter().map(|t| t - smallest).sum::<f64>() / top.len() as f64;
-    let fall = mean_excess.max(super::robust::SPREAD_MIN);
-    (1.0 / (n + 1.0)) * (-(y - largest) / fall).exp()
 }
 
 /// Drops days that have left the look-back before `day`.
@@ -191,10 +168,8 @@ mod tests {
     fn a_nightly_backup_is_expected_at_its_hour_only() {
         let days = history(28, |_, hour| if hour == 2 { 8 << 30 } else { 1 << 20 });
         let model = SeriesModel::learn(&days, Series::Client, Day(28));
-        assert!(model.z(2, Level::of_bytes(9 << 30)) < 8.0);
-        assert!(model.z(14, Level::of_bytes(9 << 30)) > 20.0);
-        assert!(model.own_p(2, Level::of_bytes(8 << 30)) > 1e-2);
-        assert!(model.own_p(14, Level::of_bytes(8 << 30)) < 1e-4);
+        assert!(model.own_bits(2, Level::of_bytes(9 << 30)) < 8.0);
+        assert!(model.own_bits(14, Level::of_bytes(9 << 30)) > 20.0);
     }
 
     #[test]
@@ -204,7 +179,7 @@ mod tests {
             |day, hour| if (day * 24 + hour as u32).is_multiple_of(37) { 4 << 30 } else { 1 << 20 },
         );
         let model = SeriesModel::learn(&days, Series::Client, Day(28));
-        assert!(model.own_p(5, Level::of_bytes(4 << 30)) > 1e-2);
+        assert!(model.own_bits(5, Level::of_bytes(4 << 30)) < 1e-9);
     }
 
     #[test]
@@ -218,7 +193,8 @@ mod tests {
     #[test]
     fn without_history_nothing_is_surprising() {
         let model = SeriesModel::learn(&VecDeque::new(), Series::Client, Day(3));
-        assert_eq!((model.n, model.own_p(3, Level::of_bytes(1 << 40))), (0, 1.0));
+        assert_eq!(model.n(), 0);
+        assert!(model.own_bits(3, Level::of_bytes(1 << 40)) < 1e-9);
         assert_eq!(model.usual_max_bytes(), 0);
     }
 

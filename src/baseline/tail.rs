@@ -1,12 +1,15 @@
-//! How surprising a standardised value is: pooled past values, with a fitted tail.
+//! How often series stand out from their own past by so much: pooled over ENIs, with a fitted tail.
+//!
+//! An ENI's own past is too short to say what happens once in ten thousand hours, and the pool
+//! alone would be ruled by a few noisy ENIs. So each value is first ranked by its own series
+//! (`OwnTail`, in bits), and the pool says how often so many bits have come up out of sample.
 
 use serde::{Deserialize, Serialize};
 
-/// Bins per unit of z.
-const BINS_PER_Z: f64 = 8.0;
-/// Lowest and highest z told apart.
-const Z_MIN: f64 = -8.0;
-const Z_MAX: f64 = 56.0;
+/// Bins per bit.
+const BINS_PER_BIT: f64 = 8.0;
+/// Most own bits told apart.
+pub const OWN_BITS_MAX: f64 = 64.0;
 /// Number of bins.
 const BINS: usize = 512;
 /// Exceedances that a tail fit needs (detection.md B.3: pool to at least 50).
@@ -16,19 +19,19 @@ const TAIL_SHARE: f64 = 0.02;
 /// Past values that the prior counts for until there are enough of our own.
 const PRIOR_WEIGHT: f64 = 200.0;
 
-const _: () = assert!(BINS == ((Z_MAX - Z_MIN) * BINS_PER_Z) as usize);
+const _: () = assert!(BINS == (OWN_BITS_MAX * BINS_PER_BIT) as usize);
 
-/// Counts of past out-of-sample z values. Sums merge in any order.
+/// Counts of past out-of-sample own bits. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ZCounts {
+pub struct OwnBitsCounts {
     /// Sparse: (bin, count), sorted by bin.
     bins: Vec<(u16, u64)>,
 }
 
-impl ZCounts {
+impl OwnBitsCounts {
     /// Counts one value.
-    pub fn add(&mut self, z: f64) {
-        self.add_bin(bin(z), 1);
+    pub fn add(&mut self, own_bits: f64) {
+        self.add_bin(bin(own_bits), 1);
     }
 
     /// Adds all counts of `other`.
@@ -51,11 +54,11 @@ impl ZCounts {
     }
 }
 
-fn bin(z: f64) -> u16 {
-    ((z.clamp(Z_MIN, Z_MAX - 1e-9) - Z_MIN) * BINS_PER_Z) as u16
+fn bin(own_bits: f64) -> u16 {
+    (own_bits.clamp(0.0, OWN_BITS_MAX - 1e-9) * BINS_PER_BIT) as u16
 }
 
-/// P(Z >= z) from pooled past values: empirical in the body, generalised Pareto above the 98th
+/// P(own bits >= b) from pooled past values: empirical in the body, generalised Pareto above the 98th
 /// percentile (Siffer et al., "Anomaly detection in streams with extreme value theory", KDD
 /// 2017), with probability-weighted moments (Hosking & Wallis 1987), which need no iteration.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +79,7 @@ struct Pareto {
 }
 
 impl Tail {
-    fn fit(counts: &ZCounts) -> Self {
+    fn fit(counts: &OwnBitsCounts) -> Self {
         let mut above = vec![0_u64; BINS + 1];
         for (bin, count) in &counts.bins {
             above[*bin as usize] += count;
@@ -91,14 +94,14 @@ impl Tail {
 
     /// Hosking & Wallis: with a0 = mean excess and a1 = mean of excess x (1 - rank/n),
     /// shape = a0 / (a0 - 2 a1) - 2 (sign as in xi), scale = 2 a0 a1 / (a0 - 2 a1).
-    fn pareto(counts: &ZCounts, above: &[u64], n: u64) -> Option<Pareto> {
+    fn pareto(counts: &OwnBitsCounts, above: &[u64], n: u64) -> Option<Pareto> {
         let wanted = ((n as f64 * TAIL_SHARE) as u64).max(EXCEEDANCES_MIN);
         let start_bin = (0..BINS).rev().find(|&at| above[at] >= wanted)?;
-        let start = Z_MIN + start_bin as f64 / BINS_PER_Z;
+        let start = start_bin as f64 / BINS_PER_BIT;
         let exceedances = above[start_bin];
         let (mut rank, mut a0, mut a1) = (0_u64, 0.0, 0.0);
         for (bin, count) in counts.bins.iter().filter(|(b, _)| *b as usize >= start_bin) {
-            let excess = Z_MIN + (f64::from(*bin) + 0.5) / BINS_PER_Z - start;
+            let excess = (f64::from(*bin) + 0.5) / BINS_PER_BIT - start;
             // Mean of (n - rank - 1/2) / n over the equal values of this bin.
             let middle = rank as f64 + *count as f64 / 2.0;
             a0 += excess * *count as f64;
@@ -121,19 +124,20 @@ impl Tail {
         self.n
     }
 
-    /// Probability of a z at least this large; never below 1 / (10 n): no more evidence than
-    /// the data can bear. Non-increasing in z.
-    pub fn p(&self, z: f64) -> f64 {
+    /// Probability that a series stands out by at least this much; never below 1 / (10 n): no
+    /// more evidence than the data can bear. Non-increasing. Before there is data the bits are
+    /// taken at their word.
+    pub fn p(&self, own_bits: f64) -> f64 {
         let n = self.n as f64;
-        let own = if self.n == 0 { 0.0 } else { self.own(z) };
-        let p = (n * own + PRIOR_WEIGHT * prior(z)) / (n + PRIOR_WEIGHT);
+        let pooled = if self.n == 0 { 0.0 } else { self.pooled(own_bits) };
+        let p = (n * pooled + PRIOR_WEIGHT * (-own_bits).exp2()) / (n + PRIOR_WEIGHT);
         p.clamp(1.0 / (10.0 * (n + PRIOR_WEIGHT)), 1.0)
     }
 
-    fn own(&self, z: f64) -> f64 {
+    fn pooled(&self, own_bits: f64) -> f64 {
         match self.fit {
-            Some(tail) if z >= tail.start => {
-                let x = (z - tail.start) / tail.scale;
+            Some(tail) if own_bits >= tail.start => {
+                let x = (own_bits - tail.start) / tail.scale;
                 let survival = if tail.shape.abs() < 1e-9 {
                     (-x).exp()
                 } else {
@@ -141,24 +145,18 @@ impl Tail {
                 };
                 tail.share * survival
             }
-            _ => (self.above[bin(z) as usize] as f64 + 1.0) / (self.n as f64 + 1.0),
+            _ => (self.above[bin(own_bits) as usize] as f64 + 1.0) / (self.n as f64 + 1.0),
         }
     }
-}
-
-/// What is believed before there is data: half above the middle, and each unit of z halves what
-/// is left. Much heavier than a normal tail (z = 8 is 1 in 512, not 1 in 10^15), since traffic is.
-fn prior(z: f64) -> f64 {
-    if z <= 0.0 { 1.0 - 0.5 * z.exp2() } else { 0.5 * (-z).exp2() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Quantiles of an exponential with the given mean: a sample without chance.
-    fn exponential(n: u32, mean: f64) -> ZCounts {
-        let mut counts = ZCounts::default();
+    /// Quantiles of an exponential with the given mean in bits: a sample without chance.
+    fn exponential(n: u32, mean: f64) -> OwnBitsCounts {
+        let mut counts = OwnBitsCounts::default();
         for i in 0..n {
             counts.add(-mean * (1.0 - (f64::from(i) + 0.5) / f64::from(n)).ln());
         }
@@ -168,31 +166,42 @@ mod tests {
     #[test]
     fn an_exponential_sample_gives_back_its_tail() {
         let tail = exponential(100_000, 1.0).tail();
-        for (z, p) in [(2.0, 0.135), (5.0, 6.7e-3), (8.0, 3.4e-4), (10.0, 4.5e-5)] {
-            let got = tail.p(z);
-            assert!((got / p).log2().abs() < 1.0, "z {z}: {got} for {p}");
+        for (b, p) in [(2.0, 0.135), (5.0, 6.7e-3), (8.0, 3.4e-4), (10.0, 4.5e-5)] {
+            let got = tail.p(b);
+            assert!((got / p).log2().abs() < 1.0, "{b} bits: {got} for {p}");
         }
     }
 
     #[test]
-    fn p_never_rises_with_z_and_never_reaches_zero() {
-        for counts in [ZCounts::default(), exponential(300, 1.0), exponential(50_000, 0.7)] {
+    fn p_never_rises_with_the_bits_and_never_reaches_zero() {
+        for counts in [OwnBitsCounts::default(), exponential(300, 1.0), exponential(50_000, 0.7)] {
             let tail = counts.tail();
-            let ps: Vec<f64> = (-80..600).map(|z| tail.p(f64::from(z) / 10.0)).collect();
+            let ps: Vec<f64> = (0..640).map(|b| tail.p(f64::from(b) / 10.0)).collect();
             assert!(ps.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-9)), "{:?}", counts.bins.len());
             assert!(*ps.last().unwrap() >= 1.0 / (10.0 * (tail.n() as f64 + PRIOR_WEIGHT)));
         }
     }
 
     #[test]
-    fn without_data_the_prior_is_modest() {
-        let p = Tail::fit(&ZCounts::default()).p(8.0);
-        assert!((1e-3..1e-2).contains(&p), "{p}");
+    fn without_data_bits_are_taken_at_their_word() {
+        let p = Tail::fit(&OwnBitsCounts::default()).p(8.0);
+        assert!((p - 1.0 / 256.0).abs() < 1e-12, "{p}");
+    }
+
+    #[test]
+    fn series_that_stand_out_too_often_are_believed_less() {
+        // Own tails that promise 2^-b and keep 2^-(b/2).
+        let mut counts = OwnBitsCounts::default();
+        for i in 0..50_000_u32 {
+            counts.add(-2.0 * (1.0 - (f64::from(i) + 0.5) / 50_000.0).log2());
+        }
+        let p = counts.tail().p(20.0);
+        assert!((p.log2() + 10.0).abs() < 1.0, "{p}");
     }
 
     #[test]
     fn constant_and_all_zero_series_have_a_tail() {
-        let mut counts = ZCounts::default();
+        let mut counts = OwnBitsCounts::default();
         (0..10_000).for_each(|_| counts.add(0.0));
         let tail = counts.tail();
         assert!(tail.p(0.0) > 0.9);

@@ -14,7 +14,7 @@ Exit codes:
   0    done
   1    done, and --fail-on was given and reached
   2    usage or configuration error, or an input or output that cannot be opened
-  3    finished but partial: objects failed or could not be listed
+  3    finished but partial: objects failed or could not be listed, or a limit cost detail
   130  interrupted; what was seen until then is reported
 
 Every flag has an environment twin: --fail-on is OUTFLOW_FAIL_ON.

@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::answers::answers;
-use super::args::{DemoArgs, Format};
+use super::args::DemoArgs;
 use super::progress::INTERRUPTED;
-use super::render::render;
-use super::scan::{all_threads, by_weight, measured_scan};
+use super::render::{Block, Weight, head};
+use super::scan::{all_threads, measured_scan};
 use super::simulate::{create_folder, hidden, make_plan, refuse_full, write};
+use super::summary::summary;
 use super::term::{BOLD, Output, Term};
 use super::text::{bytes, plural};
 use crate::alert::Alert;
 use crate::config::Config;
 use crate::error::Error;
 use crate::scan::ScanOptions;
-use crate::simulate::{SimFormat, SimulateOptions, labels_csv};
+use crate::simulate::{Label, SimFormat, SimulateOptions, labels_csv};
 
 /// Interfaces: enough for each role to have peers to be compared with.
 const ENIS: u32 = 30;
@@ -49,25 +50,42 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
         args.seed
     ));
     let Some(written) = write(&plan, &root, term)? else { return Ok(INTERRUPTED) };
-    Output::open(Some(&labels_path), true)?.finish(&labels_csv(&plan.labels), term)?;
+    let mut sheet = Output::open(Some(&labels_path), true, term)?;
+    sheet.write(&labels_csv(&plan.labels))?;
+    sheet.finish()?;
     let text = format!("{} of text", bytes(written.text_bytes));
     term.say(&format!("Scanning {} ({text})", plural(written.records, "record")));
 
     let lake = root.join("lake");
     let options = ScanOptions { from: None, to: None, threads: all_threads(), lake: Some(lake.clone()) };
     let objects = crate::source::list(&[root.join("AWSLogs").to_string_lossy().into_owned()])?.objects;
-    let report = measured_scan(objects, config, &options, term, |report| {
-        let all = by_weight(&report.alerts, true);
-        let told: Vec<&Alert> = all.iter().copied().filter(|alert| alert.emitted).collect();
-        let sheet = answers(&plan.labels, &all);
-        let found = render(&told, Format::Table);
-        term.print(&format!("{BOLD}Found{BOLD:#}\n{found}\n{BOLD}Hidden{BOLD:#}\n{sheet}\n"))
+    // All of them: five weeks of a small fleet have an end.
+    let mut alerts: Vec<Alert> = Vec::new();
+    let (report, took) = measured_scan(objects, config, &options, term, &mut |found| {
+        alerts.extend_from_slice(found);
+        Ok(())
     })?;
+    alerts.sort_by(|a, b| Weight::of(a).reading_order(&Weight::of(b)));
+    term.print(&found_and_hidden(&alerts, &plan.labels))?;
+    term.say(&summary(&report, took, term.verbose));
     if report.seen.stopped {
         return Ok(INTERRUPTED);
     }
-    term.say(&next_steps(&root, &lake, by_weight(&report.alerts, false).first().copied()));
+    term.say(&next_steps(&root, &lake, alerts.iter().find(|alert| alert.emitted)));
     Ok(0)
+}
+
+/// What was told, and beside it what was hidden. `alerts` in the order people read.
+fn found_and_hidden(alerts: &[Alert], labels: &[Label]) -> String {
+    let mut out = format!("{BOLD}Found{BOLD:#}\n");
+    let mut told = alerts.iter().filter(|alert| alert.emitted).peekable();
+    if told.peek().is_some() {
+        out += &head();
+    }
+    told.for_each(|alert| out += &Block::new(alert).text);
+    let all: Vec<&Alert> = alerts.iter().collect();
+    let _ = write!(out, "\n{BOLD}Hidden{BOLD:#}\n{}\n", answers(labels, &all));
+    out
 }
 
 /// The folder to work in, new or empty.

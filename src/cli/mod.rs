@@ -4,6 +4,7 @@ mod answers;
 mod args;
 mod demo;
 mod explain;
+mod printer;
 mod progress;
 mod render;
 mod s3_args;

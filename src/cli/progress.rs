@@ -73,6 +73,14 @@ impl Meter {
         }
     }
 
+    /// Prints with the bar out of the way, where both are on one terminal.
+    pub(super) fn step_aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) if Term::stdout_is_terminal() => bar.suspend(print),
+            _ => print(),
+        }
+    }
+
     /// Takes the bar away.
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -2,21 +2,22 @@
 
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
-use super::args::{Format, ScanArgs};
+use super::args::ScanArgs;
+use super::printer::Printer;
 use super::progress::{self, INTERRUPTED, Meter};
-use super::render::render;
 use super::summary::summary;
-use super::term::{Output, Term};
+use super::term::Term;
 use super::text::{bytes, plural, safe};
 use super::when::minute;
-use crate::alert::{Alert, Severity};
+use crate::alert::Severity;
 use crate::config::Config;
 use crate::error::Error;
-use crate::scan::{ScanOptions, ScanReport, scan};
+use crate::scan::{OnAlerts, ScanOptions, ScanReport, scan};
 use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs};
 
-/// Exit code when objects failed or could not be listed.
+/// Exit code when objects failed or could not be listed, or a limit cost detail.
 const PARTIAL: u8 = 3;
 
 pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
@@ -31,7 +32,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         term.print(&plan(&listing, pruned, from, to))?;
         return Ok(if listing.unreadable.is_empty() { 0 } else { PARTIAL });
     }
-    let output = Output::open(args.output.out.as_deref(), args.output.force)?;
+    let mut printer = Printer::open(args, term)?;
     let config = with_overrides(args, config);
     let options = ScanOptions {
         from,
@@ -40,46 +41,27 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         lake: args.lake.clone(),
     };
     let unreadable = !listing.unreadable.is_empty();
-    let report = measured_scan(listing.objects, &config, &options, term, |report| {
-        let shown = match args.output.format {
-            Format::Table => by_weight(&report.alerts, args.all),
-            Format::Jsonl | Format::Csv => {
-                report.alerts.iter().filter(|alert| args.all || alert.emitted).collect()
-            }
-        };
-        output.finish(&render(&shown, args.output.format), term)
-    })?;
+    let (report, took) =
+        measured_scan(listing.objects, &config, &options, term, &mut |found| printer.take(found))?;
+    printer.finish()?;
+    term.say(&summary(&report, took, term.verbose));
     Ok(exit_code(&report, args.fail_on, unreadable))
 }
 
-/// Scans, hands the report to `print`, and closes with the summary.
+/// Scans, hands each day's alerts to `on_alerts`, and says how long it took.
 pub(super) fn measured_scan(
     objects: Vec<ObjectRef>,
     config: &Config,
     options: &ScanOptions,
     term: Term,
-    print: impl FnOnce(&ScanReport) -> Result<(), Error>,
-) -> Result<ScanReport, Error> {
+    on_alerts: &mut OnAlerts<'_>,
+) -> Result<(ScanReport, Duration), Error> {
     progress::catch_interrupts();
     let meter = Meter::new(term, objects.len() as u64, objects.iter().map(|object| object.bytes).sum());
     let start = progress::now();
-    let result = scan(objects, config, options, &meter);
+    let result = scan(objects, config, options, &meter, &mut |found| meter.step_aside(|| on_alerts(found)));
     meter.finish();
-    let report = result?;
-    let took = progress::now().duration_since(start);
-    print(&report)?;
-    term.say(&summary(&report, took, term.verbose));
-    Ok(report)
-}
-
-/// The alerts as people read them: told before kept back, then by severity, score and id.
-pub(super) fn by_weight(alerts: &[Alert], all: bool) -> Vec<&Alert> {
-    let mut shown: Vec<&Alert> = alerts.iter().filter(|alert| all || alert.emitted).collect();
-    shown.sort_by(|a, b| {
-        let weight = |alert: &Alert| (alert.emitted, alert.severity);
-        weight(b).cmp(&weight(a)).then(b.score.total_cmp(&a.score)).then_with(|| a.id.cmp(&b.id))
-    });
-    shown
+    Ok((result?, progress::now().duration_since(start)))
 }
 
 /// All cores this process may use.
@@ -175,12 +157,11 @@ fn plan(listing: &Listing, pruned: Pruned, from: Option<i64>, to: Option<i64>) -
 }
 
 fn exit_code(report: &ScanReport, fail_on: Option<Severity>, unreadable: bool) -> u8 {
-    let reached = fail_on
-        .is_some_and(|least| report.alerts.iter().any(|alert| alert.emitted && alert.severity >= least));
-    match report.seen.objects_failed {
-        _ if report.seen.stopped => INTERRUPTED,
-        _ if reached => 1,
-        failed if failed > 0 || unreadable => PARTIAL,
+    let seen = &report.seen;
+    match fail_on {
+        _ if seen.stopped => INTERRUPTED,
+        Some(least) if report.found.reaches(least) => 1,
+        _ if seen.objects_failed > 0 || seen.rolled_up_eni_hours > 0 || unreadable => PARTIAL,
         _ => 0,
     }
 }
@@ -189,24 +170,30 @@ fn exit_code(report: &ScanReport, fail_on: Option<Severity>, unreadable: bool) -
 mod tests {
     use super::super::render::tests::alert;
     use super::*;
-    use crate::scan::Seen;
+    use crate::scan::{Found, Seen};
 
-    fn report(objects_failed: u64, stopped: bool, alerts: Vec<Alert>) -> ScanReport {
-        ScanReport { seen: Seen { objects_failed, stopped, ..Seen::default() }, alerts }
+    fn report(objects_failed: u64, stopped: bool, severity: Severity, emitted: bool) -> ScanReport {
+        let mut found = Found::default();
+        found.note(&alert("a", severity, emitted));
+        ScanReport { seen: Seen { objects_failed, stopped, ..Seen::default() }, found }
     }
 
     #[test]
     fn exit_codes_follow_the_contract() {
-        let loud = || vec![alert("a", Severity::High, true)];
-        let quiet = || vec![alert("a", Severity::Critical, false)];
+        let loud = |failed, stopped| report(failed, stopped, Severity::High, true);
+        let quiet = |failed| report(failed, false, Severity::Critical, false);
         let high = Some(Severity::High);
-        assert_eq!(exit_code(&report(0, false, loud()), None, false), 0);
-        assert_eq!(exit_code(&report(0, false, loud()), high, false), 1);
-        assert_eq!(exit_code(&report(0, false, loud()), Some(Severity::Critical), false), 0);
-        assert_eq!(exit_code(&report(0, false, quiet()), high, false), 0, "only what was emitted counts");
-        assert_eq!(exit_code(&report(2, false, quiet()), high, false), 3);
-        assert_eq!(exit_code(&report(0, false, quiet()), high, true), 3);
-        assert_eq!(exit_code(&report(2, false, loud()), high, false), 1);
-        assert_eq!(exit_code(&report(2, true, loud()), high, false), 130);
+        assert_eq!(exit_code(&loud(0, false), None, false), 0);
+        assert_eq!(exit_code(&loud(0, false), high, false), 1);
+        assert_eq!(exit_code(&loud(0, false), Some(Severity::Low), false), 1);
+        assert_eq!(exit_code(&loud(0, false), Some(Severity::Critical), false), 0);
+        assert_eq!(exit_code(&quiet(0), high, false), 0, "only what was emitted counts");
+        assert_eq!(exit_code(&quiet(2), high, false), 3);
+        assert_eq!(exit_code(&quiet(0), high, true), 3);
+        assert_eq!(exit_code(&loud(2, false), high, false), 1);
+        assert_eq!(exit_code(&loud(2, true), high, false), 130);
+        let mut cut = quiet(0);
+        cut.seen.rolled_up_eni_hours = 1;
+        assert_eq!(exit_code(&cut, high, false), 3, "a limit cost detail");
     }
 }

@@ -20,9 +20,10 @@ pub(super) fn run(args: &SimulateArgs, term: Term) -> Result<u8, Error> {
     refuse_full(&args.out_dir, args.force)?;
     let labels_path = args.labels.clone().unwrap_or_else(|| args.out_dir.join("labels.csv"));
     create_folder(&args.out_dir)?;
-    let labels = Output::open(Some(&labels_path), args.force)?;
+    let mut labels = Output::open(Some(&labels_path), args.force, term)?;
     let Some(written) = write(&plan, &args.out_dir, term)? else { return Ok(INTERRUPTED) };
-    labels.finish(&labels_csv(&plan.labels), term)?;
+    labels.write(&labels_csv(&plan.labels))?;
+    labels.finish()?;
     let logs = args.out_dir.join("AWSLogs");
     let hidden = hidden(&plan);
     term.say(&format!(

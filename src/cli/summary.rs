@@ -36,8 +36,10 @@ pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String 
         line(&mut out, "limits", &limit);
     }
     skipped(&mut out, seen);
-    named(&mut out, "failed", seen.failed.iter().map(|(name, error)| format!("{name}: {error}")), all);
-    named(&mut out, "unknown", seen.unknown_columns.iter().map(|name| format!("column {name}")), all);
+    let failed = seen.failed.iter().map(|(name, error)| format!("{name}: {error}"));
+    named(&mut out, "failed", seen.objects_failed, failed, all);
+    let unknown = seen.unknown_columns.iter().map(|name| format!("column {name}"));
+    named(&mut out, "unknown", unknown.len() as u64, unknown, all);
     let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
     out
 }
@@ -132,27 +134,30 @@ fn located(object: &str, sample: &SkipSample) -> String {
     format!("{object} line {} (byte {}): {field}\"{}\"", sample.line, sample.byte, sample.text)
 }
 
-fn named(out: &mut String, name: &str, items: impl ExactSizeIterator<Item = String>, all: bool) {
-    let number = items.len();
-    let shown = if all { number } else { number.min(NAMED_MAX) };
+/// Names what is known of `number` items: all of it, or the first few.
+fn named(out: &mut String, name: &str, number: u64, items: impl ExactSizeIterator<Item = String>, all: bool) {
+    let known = items.len();
+    let shown = if all { known } else { known.min(NAMED_MAX) };
     for (at, item) in items.take(shown).enumerate() {
         line(out, if at == 0 { name } else { "" }, &item);
     }
-    if shown < number {
-        line(out, "", &format!("and {} more; -v names all", number - shown));
+    let more = count(number - shown as u64);
+    if shown < known {
+        let all_known = if known as u64 == number { "all".to_owned() } else { count(known as u64) };
+        line(out, "", &format!("and {more} more; -v names {all_known}"));
+    } else if more != "0" {
+        line(out, "", &format!("and {more} more"));
     }
 }
 
 fn found(report: &ScanReport) -> String {
-    let seen = &report.seen;
-    let emitted: Vec<_> = report.alerts.iter().filter(|alert| alert.emitted).collect();
-    let kept_back = report.alerts.len() - emitted.len();
-    let back = if kept_back > 0 {
-        format!("; {} kept back (--all shows them)", plural(kept_back as u64, "weaker incident"))
+    let (seen, found) = (&report.seen, &report.found);
+    let back = if found.kept_back > 0 {
+        format!("; {} kept back (--all shows them)", plural(found.kept_back, "weaker incident"))
     } else {
         String::new()
     };
-    if emitted.is_empty() {
+    if found.emitted() == 0 {
         let looked = plural(seen.scored_windows, "window");
         let of = plural(seen.eni_hours, "ENI-hour");
         return format!("nothing to report, after scoring {looked} of {of}{back}");
@@ -160,13 +165,11 @@ fn found(report: &ScanReport) -> String {
     let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
     let by: Vec<_> = all
         .iter()
-        .map(|severity| {
-            (emitted.iter().filter(|alert| alert.severity == *severity).count(), severity.as_str())
-        })
+        .map(|severity| (found.emitted_as(*severity), severity.as_str()))
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect();
-    format!("{}: {}{back}", plural(emitted.len() as u64, "incident"), by.join(", "))
+    format!("{}: {}{back}", plural(found.emitted(), "incident"), by.join(", "))
 }
 
 #[cfg(test)]
@@ -205,7 +208,7 @@ mod tests {
         };
         seen.skip_samples.push(("a.log.gz".into(), sample));
         seen.failed = (0..7).map(|n| (format!("{n}.gz"), ObjectError::Io("gone".into()))).collect();
-        ScanReport { seen, alerts: Vec::new() }
+        ScanReport { seen, ..ScanReport::default() }
     }
 
     fn plain(report: &ScanReport, all: bool) -> String {
@@ -226,14 +229,21 @@ mod tests {
     }
 
     #[test]
+    fn failed_objects_beyond_those_kept_are_counted() {
+        let mut report = report();
+        report.seen.objects_failed = 2_000;
+        assert!(plain(&report, false).contains("and 1,995 more; -v names 7"));
+        assert!(plain(&report, true).contains("and 1,993 more\n"));
+    }
+
+    #[test]
     fn incidents_are_counted_by_severity() {
         let mut report = report();
-        report.alerts = vec![
-            alert("a", Severity::High, true),
-            alert("b", Severity::Medium, true),
-            alert("c", Severity::High, true),
-            alert("d", Severity::Low, false),
-        ];
+        for (severity, emitted) in
+            [(Severity::High, true), (Severity::Medium, true), (Severity::High, true), (Severity::Low, false)]
+        {
+            report.found.note(&alert("a", severity, emitted));
+        }
         let text = found(&report);
         assert_eq!(text, "3 incidents: 2 HIGH, 1 MEDIUM; 1 weaker incident kept back (--all shows them)");
     }

@@ -1,10 +1,10 @@
 //! Where words go: messages to stderr, data to stdout or a file; both with colour only when asked.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::{AutoStream, ColorChoice, StripStream};
 use anstyle::{AnsiColor, Style};
 
 use super::args::{Color, Common};
@@ -82,13 +82,18 @@ impl Term {
     pub(super) fn stderr_is_terminal() -> bool {
         io::stderr().is_terminal()
     }
+
+    /// Whether stdout is a terminal, where data and a progress bar would meet.
+    pub(super) fn stdout_is_terminal() -> bool {
+        io::stdout().is_terminal()
+    }
 }
 
 /// A file that appears under its name only when complete, or the standard output.
 #[derive(Debug)]
 pub(super) enum Output {
     /// The standard output.
-    Stdout,
+    Stdout(BufWriter<AutoStream<io::Stdout>>),
     /// A file.
     File {
         /// Its name in the end.
@@ -96,15 +101,17 @@ pub(super) enum Output {
         /// Its name until then.
         partial: PathBuf,
         /// The open file.
-        file: File,
+        file: BufWriter<StripStream<File>>,
     },
 }
 
 impl Output {
     /// Opens the output before the work starts, so that hours of reading are never lost to a name
     /// that is taken or a folder that cannot be written.
-    pub(super) fn open(path: Option<&Path>, force: bool) -> Result<Self, Error> {
-        let Some(path) = path else { return Ok(Self::Stdout) };
+    pub(super) fn open(path: Option<&Path>, force: bool, term: Term) -> Result<Self, Error> {
+        let Some(path) = path else {
+            return Ok(Self::Stdout(BufWriter::new(AutoStream::new(io::stdout(), term.color))));
+        };
         if path.exists() && !force {
             return Err(Error::Exists(path.to_owned()));
         }
@@ -113,20 +120,44 @@ impl Output {
         let partial = path.with_file_name(name);
         let file =
             File::create(&partial).map_err(|source| write_error(&path.display().to_string(), source))?;
-        Ok(Self::File { path: path.to_owned(), partial, file })
+        Ok(Self::File { path: path.to_owned(), partial, file: BufWriter::new(StripStream::new(file)) })
     }
 
-    /// Writes everything and puts the file in its place.
-    pub(super) fn finish(mut self, text: &str, term: Term) -> Result<(), Error> {
-        match &mut self {
-            Self::Stdout => term.print(text),
+    /// Adds `text`.
+    pub(super) fn write(&mut self, text: &str) -> Result<(), Error> {
+        let written = match self {
+            Self::Stdout(stdout) => stdout.write_all(text.as_bytes()),
+            Self::File { file, .. } => file.write_all(text.as_bytes()),
+        };
+        written.map_err(|source| self.failed(source))
+    }
+
+    /// Lets the reader see what was written so far.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        let flushed = match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::File { file, .. } => file.flush(),
+        };
+        flushed.map_err(|source| self.failed(source))
+    }
+
+    /// Writes what is still buffered and puts the file in its place.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        self.flush()?;
+        match &self {
+            Self::Stdout(_) => Ok(()),
             Self::File { path, partial, file } => {
-                let plain = anstream::adapter::strip_str(text).to_string();
-                file.write_all(plain.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .and_then(|()| std::fs::rename(&*partial, &*path))
-                    .map_err(|source| write_error(&path.display().to_string(), source))
+                let on_disk = file.get_ref().as_inner().sync_all();
+                let placed = on_disk.and_then(|()| std::fs::rename(partial, path));
+                placed.map_err(|source| self.failed(source))
             }
+        }
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        match self {
+            Self::Stdout(_) => write_error("stdout", source),
+            Self::File { path, .. } => write_error(&path.display().to_string(), source),
         }
     }
 }
@@ -155,13 +186,18 @@ mod tests {
     fn a_file_appears_only_when_finished_and_is_never_overwritten_unasked() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out.csv");
-        let output = Output::open(Some(&path), false).unwrap();
+        let mut output = Output::open(Some(&path), false, PLAIN).unwrap();
+        output.write("a\x1b[1mb").unwrap();
+        output.flush().unwrap();
+        output.write("\x1b[0mc\n").unwrap();
         assert!(!path.exists());
-        output.finish("a\x1b[1mb\x1b[0m\n", PLAIN).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "ab\n");
-        assert!(matches!(Output::open(Some(&path), false), Err(Error::Exists(_))));
-        drop(Output::open(Some(&path), true).unwrap());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "ab\n", "an abandoned output changes nothing");
+        output.finish().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc\n");
+        assert!(matches!(Output::open(Some(&path), false, PLAIN), Err(Error::Exists(_))));
+        let mut abandoned = Output::open(Some(&path), true, PLAIN).unwrap();
+        abandoned.write("d").unwrap();
+        drop(abandoned);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc\n", "an abandoned output changes nothing");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

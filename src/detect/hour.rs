@@ -60,8 +60,8 @@ pub struct HourOutcome {
     pub scored: Vec<Scored>,
     /// Traffic of every subject, for incidents that are already open.
     pub traffic: Vec<(Subject, KeyHour)>,
-    /// Standardised values for the pools.
-    pub z: Vec<(Pool, f64)>,
+    /// How far series stood out from their own past, bits, for the pools.
+    pub own_bits: Vec<(Pool, f64)>,
     /// Rare events that happened.
     pub rare: [bool; RARE_EVENTS],
     /// Units that were scored.
@@ -153,7 +153,9 @@ fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut
     }
 }
 
-/// Takes in what may be learned of the hour: all but the subjects that stood out.
+/// Takes in what may be learned of the hour: all but the subjects that stood out. The pools take
+/// in everything: they say how often series stand out, and a pool that left out what it raised
+/// would believe its own alarms.
 fn learn(
     features: &EniFeatures,
     held: &HeldBack,
@@ -165,6 +167,10 @@ fn learn(
 ) {
     let mut client = 0_u64;
     for (key, traffic) in &features.destinations {
+        if let Some(Some(known)) = model.destinations.get(key) {
+            let own_bits = known.own_hour_bits(now.of_day(), Level::of_bytes(traffic.app_bytes));
+            outcome.own_bits.push((Pool::DestinationHour, own_bits));
+        }
         if held.subjects.contains(&Subject::Destination(key.clone())) {
             continue;
         }
@@ -180,33 +186,30 @@ fn learn(
             at.learned_hours[now.of_day()] = HourLevel::of_bytes(traffic.app_bytes);
             at.learned_bytes = at.learned_bytes.saturating_add(traffic.app_bytes);
         }
-        if let Some(Some(known)) = model.destinations.get(key) {
-            let z = known.hour_z(now.of_day(), Level::of_bytes(traffic.app_bytes));
-            outcome.z.push((Pool::DestinationHour, z));
-        }
     }
-    let is_clean = |prefix: &&Prefix| !held.subjects.contains(&Subject::Served(**prefix));
-    let served = features.served.keys().filter(is_clean).map(|p| features.served[p].app_bytes).max();
+    let most = |keep: &dyn Fn(&Prefix) -> bool| {
+        features.served.iter().filter(|(p, _)| keep(p)).map(|(_, t)| t.app_bytes).max().unwrap_or(0)
+    };
+    let served = most(&|prefix| !held.subjects.contains(&Subject::Served(*prefix)));
     let spread_held = held.subjects.contains(&Subject::Spread);
+    let (bytes, fan_out, rejected) =
+        (Level::of_bytes, Level::of_count(features.fan_out), Level::of_count(features.rejected_fan_out));
+    // What was seen, and what may be learned of it.
     let levels = [
-        (Series::Client, Pool::Client, Some(Level::of_bytes(client))),
-        (Series::ServedTop, Pool::ServedTop, Some(Level::of_bytes(served.unwrap_or(0)))),
-        (Series::FanOut, Pool::FanOut, (!spread_held).then(|| Level::of_count(features.fan_out))),
-        (
-            Series::RejectedFanOut,
-            Pool::RejectedFanOut,
-            (!spread_held).then(|| Level::of_count(features.rejected_fan_out)),
-        ),
+        (Series::Client, Pool::Client, bytes(features.client_app_bytes), Some(bytes(client))),
+        (Series::ServedTop, Pool::ServedTop, bytes(most(&|_| true)), Some(bytes(served))),
+        (Series::FanOut, Pool::FanOut, fan_out, (!spread_held).then_some(fan_out)),
+        (Series::RejectedFanOut, Pool::RejectedFanOut, rejected, (!spread_held).then_some(rejected)),
     ];
     let at = now.of_day();
     today.samples.seen |= 1 << at;
-    for (series, pool, level) in levels {
+    for (series, pool, seen, learned) in levels {
         let of_series = &model.series[series as usize];
         // A held-back hour leaves the expected value in its place: the series has no gap.
-        let learned = level.unwrap_or_else(|| of_series.expected(at));
+        let learned = learned.unwrap_or_else(|| of_series.expected(at));
         today.samples.levels[series as usize][at] = learned;
-        if tier > Tier::Learning && level.is_some() {
-            outcome.z.push((pool, of_series.z(at, learned)));
+        if tier > Tier::Learning {
+            outcome.own_bits.push((pool, of_series.own_bits(at, seen)));
         }
     }
 }

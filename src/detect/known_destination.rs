@@ -10,7 +10,7 @@ use crate::baseline::level::Level;
 /// Application bytes in an hour below which a known destination raises nothing.
 const FLOOR_BYTES: u64 = 1 << 20;
 
-/// Evidence of an hour and of the day so far; empty below the floor.
+/// Evidence of an hour and of the day so far, both per ENI-hour; empty below the floor.
 pub fn evidence(
     hour_app_bytes: u64,
     day_app_bytes: u64,
@@ -22,24 +22,22 @@ pub fn evidence(
         return Vec::new();
     }
     let (hour, day) = (Level::of_bytes(hour_app_bytes), Level::of_bytes(day_app_bytes));
-    let hour_p = fleet.tails[Pool::DestinationHour as usize]
-        .p(model.hour_z(hour_of_day, hour))
-        .max(model.own_hour_p(hour_of_day, hour));
-    let day_p = fleet.tails[Pool::DestinationDay as usize].p(model.day_z(day)).max(model.own_day_p(day));
+    let hour_p = fleet.per_eni_hour(Pool::DestinationHour, model.own_hour_bits(hour_of_day, hour));
+    let day_p = fleet.per_eni_hour(Pool::DestinationDay, model.own_day_bits(day));
     vec![
         Evidence {
             detector: Detector::KnownDestinationHour,
             p: hour_p,
             observed: hour_app_bytes as f64,
             expected: model.expected_hour_bytes(hour_of_day),
-            n: u64::from(model.hours),
+            n: u64::from(model.hours()),
         },
         Evidence {
             detector: Detector::KnownDestinationDay,
             p: day_p,
             observed: day_app_bytes as f64,
             expected: model.expected_day_bytes(),
-            n: u64::from(model.days),
+            n: u64::from(model.days()),
         },
     ]
 }

@@ -21,7 +21,7 @@ pub fn evidence(
         return None;
     }
     let level = Level::of_count(count);
-    let p = fleet.tails[pool as usize].p(model.z(hour_of_day, level)).max(model.own_p(hour_of_day, level));
+    let p = fleet.per_eni_hour(pool, model.own_bits(hour_of_day, level));
     let expected = count_of(model.middle[hour_of_day]);
-    Some(Evidence { detector, p, observed: count as f64, expected, n: u64::from(model.n) })
+    Some(Evidence { detector, p, observed: count as f64, expected, n: u64::from(model.n()) })
 }

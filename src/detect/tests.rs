@@ -107,7 +107,10 @@ impl Lab {
                     let closed = hour_of(eni, hour, flows(eni, hour));
                     let outcome = score_hour(&closed, &context, &settings, &mut lived, &|_| false);
                     pooled.eni_hours += 1;
-                    outcome.z.iter().for_each(|(pool, z)| pooled.pools[*pool as usize].add(*z));
+                    outcome
+                        .own_bits
+                        .iter()
+                        .for_each(|(pool, own_bits)| pooled.pools[*pool as usize].add(*own_bits));
                 }
                 today.enis.insert(id, lived);
             }

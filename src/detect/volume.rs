@@ -1,9 +1,9 @@
 //! D2, the ENI's hour: all external bytes it sent as a client, against what this hour of the
 //! week usually brings (T1048, T1020).
 //!
-//! `z` is the distance from the shrunk seasonal median in robust spreads; `p` is the larger of
-//! two: the pooled tail of past z over the account, and the ENI's own past sizes, so that what
-//! has happened here before is not news. Never below the operator's floor.
+//! The hour is ranked by how far it departs from the shrunk seasonal median, among the ENI's own
+//! past departures; `p` is how often hours of the account stood out from their own past by as
+//! much. Never below the operator's floor.
 
 use super::evidence::{Detector, Evidence};
 use crate::baseline::fleet::{FleetModel, Pool};
@@ -35,7 +35,7 @@ pub(super) fn series_evidence(
         return None;
     }
     let level = Level::of_bytes(app_bytes);
-    let p = fleet.tails[pool as usize].p(model.z(hour_of_day, level)).max(model.own_p(hour_of_day, level));
+    let p = fleet.per_eni_hour(pool, model.own_bits(hour_of_day, level));
     let expected = bytes_of(model.middle[hour_of_day]);
-    Some(Evidence { detector, p, observed: app_bytes as f64, expected, n: u64::from(model.n) })
+    Some(Evidence { detector, p, observed: app_bytes as f64, expected, n: u64::from(model.n()) })
 }

@@ -151,7 +151,9 @@ impl Outcome {
             None => seen.objects += 1,
             Some(error) => {
                 seen.objects_failed += 1;
-                seen.failed.push((object.name.clone(), error));
+                if seen.failed.len() < crate::limits::FAILED_OBJECTS_NAMED_MAX {
+                    seen.failed.push((object.name.clone(), error));
+                }
             }
         }
     }

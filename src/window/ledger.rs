@@ -52,6 +52,12 @@ impl ObjectLedger {
         taken.map(|((account, region, _), objects)| ((account, region), objects)).collect()
     }
 
+    /// Drops the entries of hours up to and including `last`, which have closed: an hour without
+    /// records closes without having been taken.
+    pub fn forget_up_to(&mut self, last: Hour) {
+        self.hours.retain(|(_, _, hour), _| *hour > last);
+    }
+
     fn at(&mut self, account: &Arc<str>, region: &Arc<str>, hour: Hour) -> &mut HourObjects {
         self.hours.entry((Arc::clone(account), Arc::clone(region), hour)).or_default()
     }
@@ -74,5 +80,15 @@ mod tests {
         let one = taken(&mut names.iter());
         assert_eq!(one, taken(&mut names.iter().rev()));
         assert_eq!((one.names.len(), one.more, one.slots), (64, 36, 0b10));
+    }
+
+    #[test]
+    fn hours_that_closed_without_records_are_not_kept() {
+        let (account, region): (Arc<str>, Arc<str>) = ("1".into(), "r".into());
+        let mut ledger = ObjectLedger::default();
+        (0..10).for_each(|hour| ledger.note_named(&account, &region, hour * 3600));
+        ledger.forget_up_to(Hour(7));
+        assert_eq!(ledger.hours.len(), 2);
+        assert_eq!(ledger.take(Hour(8)).len(), 1);
     }
 }

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::Path;
 
+use outflow::alert::Alert;
 use outflow::config::Config;
-use outflow::scan::{ObjectRef, Progress, ScanOptions, ScanReport, scan};
+use outflow::scan::{Found, ObjectRef, Progress, ScanOptions, Seen, scan};
 use outflow::simulate::{Plan, SimulateOptions, plan, write_objects};
 
 /// Says nothing and never stops.
@@ -42,7 +43,26 @@ pub fn options(threads: usize, lake: Option<&Path>) -> ScanOptions {
     ScanOptions { from: None, to: None, threads, lake: lake.map(Path::to_owned) }
 }
 
+/// A scan with all that it handed out.
+pub struct Scanned {
+    pub seen: Seen,
+    pub found: Found,
+    /// In event order.
+    pub alerts: Vec<Alert>,
+}
+
 /// Scans with the default configuration.
-pub fn scan_all(objects: Vec<ObjectRef>, options: &ScanOptions) -> ScanReport {
-    scan(objects, &Config::default(), options, &Quiet).unwrap()
+pub fn scan_all(objects: Vec<ObjectRef>, options: &ScanOptions) -> Scanned {
+    scan_with(objects, options, &Quiet)
+}
+
+/// Scans with the default configuration, watched by `progress`.
+pub fn scan_with(objects: Vec<ObjectRef>, options: &ScanOptions, progress: &dyn Progress) -> Scanned {
+    let mut alerts = Vec::new();
+    let report = scan(objects, &Config::default(), options, progress, &mut |found| {
+        alerts.extend_from_slice(found);
+        Ok(())
+    });
+    let report = report.unwrap();
+    Scanned { seen: report.seen, found: report.found, alerts }
 }

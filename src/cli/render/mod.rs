@@ -5,30 +5,19 @@ mod sheet;
 mod table;
 
 pub(super) use evidence::evidence;
+pub(super) use sheet::{header, line as csv_line};
+pub(super) use table::{Block, Weight, head};
 
-use super::args::Format;
 use crate::alert::Alert;
 
 /// Columns of everything printed for people.
 pub(super) const WIDTH: usize = 80;
 
-/// All of `alerts` in one text; empty when there are none, except for CSV's header.
-pub(super) fn render(alerts: &[&Alert], format: Format) -> String {
-    match format {
-        Format::Table => table::table(alerts),
-        Format::Jsonl => jsonl(alerts),
-        Format::Csv => sheet::csv(alerts),
-    }
-}
-
-/// One alert a line. JSON escapes control characters, so the lines stay lines.
-fn jsonl(alerts: &[&Alert]) -> String {
-    let mut out = String::new();
-    for alert in alerts {
-        out.push_str(&serde_json::to_string(alert).expect("an alert has only text keys and finite numbers"));
-        out.push('\n');
-    }
-    out
+/// One alert as JSON, a line. JSON escapes control characters, so the line stays one.
+pub(super) fn json_line(alert: &Alert) -> String {
+    let mut line = serde_json::to_string(alert).expect("an alert has only text keys and finite numbers");
+    line.push('\n');
+    line
 }
 
 /// `tcp`, `udp`, `icmp` or the IANA number.
@@ -141,7 +130,7 @@ pub(super) mod tests {
         let mut first = alert("abc", Severity::High, true);
         first.sentence = "line\nbreak \x1b[31m".into();
         let second = alert("def", Severity::Low, false);
-        let text = render(&[&first, &second], Format::Jsonl);
+        let text = json_line(&first) + &json_line(&second);
         let back: Vec<Alert> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(back, [first, second]);
         assert!(!text.contains('\x1b'));

@@ -1,9 +1,10 @@
 //! Alerts for people: one line of numbers, one of names, the sentence; 80 columns.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use super::{WIDTH, service};
-use crate::alert::Alert;
+use crate::alert::{Alert, Severity};
 use crate::cli::term::{BOLD, DIM, severity_style};
 use crate::cli::text::{bytes, fit, safe, wrap};
 use crate::cli::when::minute_of;
@@ -11,17 +12,56 @@ use crate::cli::when::minute_of;
 /// Columns before the second and third line.
 const INDENT: usize = 9;
 
-pub(super) fn table(alerts: &[&Alert]) -> String {
-    if alerts.is_empty() {
-        return String::new();
+/// The line above the first block.
+pub(in crate::cli) fn head() -> String {
+    format!("{BOLD}{}{BOLD:#}\n", row("SEVERITY", "WHEN (UTC)", "FROM", "TO", "SENT", "BITS"))
+}
+
+/// The lines of one alert, and what its place in the table depends on: a table of thousands need
+/// not keep the alerts themselves.
+pub(in crate::cli) struct Block {
+    told: bool,
+    severity: Severity,
+    score: f64,
+    id: String,
+    /// Its lines, coloured.
+    pub(in crate::cli) text: String,
+}
+
+impl Block {
+    pub(in crate::cli) fn new(alert: &Alert) -> Self {
+        let Weight { told, severity, score, id } = Weight::of(alert);
+        let mut text = String::new();
+        block(&mut text, alert);
+        text.shrink_to_fit();
+        Self { told, severity, score, id: id.to_owned(), text }
     }
-    let mut out = String::new();
-    let head = row("SEVERITY", "WHEN (UTC)", "FROM", "TO", "SENT", "BITS");
-    let _ = writeln!(out, "{BOLD}{head}{BOLD:#}");
-    for alert in alerts {
-        block(&mut out, alert);
+
+    pub(in crate::cli) fn weight(&self) -> Weight<'_> {
+        Weight { told: self.told, severity: self.severity, score: self.score, id: &self.id }
     }
-    out
+}
+
+/// What an alert's place among others depends on.
+pub(in crate::cli) struct Weight<'a> {
+    told: bool,
+    severity: Severity,
+    score: f64,
+    id: &'a str,
+}
+
+impl<'a> Weight<'a> {
+    pub(in crate::cli) fn of(alert: &'a Alert) -> Self {
+        Self { told: alert.emitted, severity: alert.severity, score: alert.score, id: &alert.id }
+    }
+
+    /// The order in which people read: told before kept back, then by severity, score and id.
+    pub(in crate::cli) fn reading_order(&self, other: &Self) -> Ordering {
+        (other.told, other.severity)
+            .cmp(&(self.told, self.severity))
+            .then(other.score.total_cmp(&self.score))
+            .then_with(|| self.id.cmp(other.id))
+    }
 }
 
 /// Eighty columns in all.
@@ -63,7 +103,7 @@ mod tests {
     #[test]
     fn a_block_reads_well() {
         let alert = alert("9f2c41d0aa", Severity::High, true);
-        let text = anstream::adapter::strip_str(&table(&[&alert])).to_string();
+        let text = anstream::adapter::strip_str(&(head() + &Block::new(&alert).text)).to_string();
         insta::assert_snapshot!(text);
     }
 
@@ -73,14 +113,25 @@ mod tests {
         alert.eni = format!("eni\x1b]0;owned\x07{}", "z".repeat(300));
         alert.peer = "2001:db8:1111:2222:3333:4444:5555:6666".into();
         alert.sentence = format!("\x1b[2J{}", "w".repeat(500));
-        let text = anstream::adapter::strip_str(&table(&[&alert])).to_string();
+        let text = anstream::adapter::strip_str(&(head() + &Block::new(&alert).text)).to_string();
         assert!(!text.contains(['\x1b', '\x07']), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.contains("2001:db8:1111:2222:3333:4444:5555:6666"), "the address stands in full");
     }
 
     #[test]
-    fn no_alerts_print_nothing() {
-        assert_eq!(table(&[]), "");
+    fn people_read_what_was_told_first_and_then_the_worst() {
+        let mut stronger = alert("d", Severity::High, true);
+        stronger.score = 50.0;
+        let alerts = [
+            alert("a", Severity::Critical, false),
+            alert("c", Severity::High, true),
+            alert("b", Severity::High, true),
+            stronger,
+            alert("e", Severity::Critical, true),
+        ];
+        let mut blocks: Vec<Block> = alerts.iter().map(Block::new).collect();
+        blocks.sort_by(|a, b| a.weight().reading_order(&b.weight()));
+        assert_eq!(blocks.iter().map(|block| block.id.as_str()).collect::<String>(), "edbca");
     }
 }
