@@ -16,5 +16,6 @@ pub mod pipeline;
 pub mod record;
 pub mod scan;
 pub mod simulate;
+pub mod sink;
 pub mod source;
 pub mod window;

@@ -3,6 +3,7 @@
 mod build;
 mod counterfactual;
 pub mod model;
+pub mod render;
 mod text;
 
 pub use crate::detect::Severity;

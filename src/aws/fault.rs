@@ -211,12 +211,7 @@ mod tests {
         Way { service: "S3", role_arn: None, endpoint_url: None, endpoint_kind: "an S3 gateway endpoint" };
 
     fn explained(code: &str, status: u16, message: &str) -> Option<Fault> {
-        WAY.explain(&Symptom {
-            code: code.into(),
-            status,
-            message: message.into(),
-            ..Symptom::default()
-        })
+        WAY.explain(&Symptom { code: code.into(), status, message: message.into(), ..Symptom::default() })
     }
 
     #[test]
