@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod error;
+pub mod guardduty;
 pub mod gunzip;
 pub mod lake;
 pub mod limits;

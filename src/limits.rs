@@ -44,6 +44,21 @@ pub const DESTINATIONS_PER_ENI_DAY_MAX: usize = 4_096;
 pub const DESTINATIONS_PER_ACCOUNT_MAX: usize = 200_000;
 /// Most bytes believed of one record: 100 Gbit/s for an aggregation interval of 600 s is 7.5 TB.
 pub const RECORD_BYTES_MAX: u64 = 1 << 44;
+/// Most text of one object of GuardDuty findings, bytes. A finding is 2 to 10 KB and AWS exports
+/// a few of them an object; a year of a busy account in one file fits.
+pub const FINDINGS_TEXT_BYTES_MAX: u64 = 128 << 20;
+/// Largest single finding, bytes: `EventBridge` carries at most 256 KB.
+pub const FINDING_BYTES_MAX: usize = 1 << 20;
+/// Wrappers around a finding that are opened: an array of responses that hold an array.
+pub const FINDING_WRAPPERS_MAX: usize = 4;
+/// Longest text kept of a finding, bytes: ARNs and type names are below 300.
+pub const FINDING_TEXT_BYTES_MAX: usize = 2_048;
+/// Interfaces, and remote ends, kept of one finding.
+pub const FINDING_ENDS_MAX: usize = 1_024;
+/// Findings held at once; about 1 KB each.
+pub const FINDINGS_MAX: usize = 200_000;
+/// Findings named on one alert; more are counted.
+pub const FINDINGS_PER_ALERT_MAX: usize = 10;
 /// Compressed bytes of S3 objects downloaded and not yet read.
 pub const S3_BYTES_IN_FLIGHT_MAX: u32 = 64 << 20;
 /// The same of one object: enough to cover a round trip at several Gbit/s.

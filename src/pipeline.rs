@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::alert::{self, Alert, Provenance};
+use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
-use crate::detect::{EniContext, HourOutcome, Incident, Incidents, Settings, Threshold, against, score_hour};
+use crate::detect::{
+    EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Threshold, against, score_hour,
+};
+use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
 /// Takes what the pipeline produces, in event order.
@@ -59,6 +62,8 @@ pub struct Tally {
     pub tiers: BTreeMap<EniId, Tier>,
     /// ENIs that relay.
     pub relays: BTreeSet<EniId>,
+    /// GuardDuty's findings, by ARN, and what became of each.
+    pub findings: Vec<Correlated>,
 }
 
 /// The state between hours.
@@ -69,8 +74,19 @@ pub struct Pipeline {
     lateness_seconds: i64,
     history: History,
     incidents: Incidents,
+    /// `None` when no findings were given.
+    guardduty: Option<Beside>,
     living: Option<Living>,
     tally: Tally,
+}
+
+/// Findings, and the incidents as they would be without any. The threshold is learned from those:
+/// what a finding makes told is told no more tomorrow, and so would shift the threshold of days
+/// to come, which must not depend on when, or whether, a finding arrived.
+#[derive(Debug)]
+struct Beside {
+    correlation: Correlation,
+    unaided: Incidents,
 }
 
 /// The day that is being lived.
@@ -103,9 +119,17 @@ impl Pipeline {
             lateness_seconds,
             history: History::default(),
             incidents: Incidents::default(),
+            guardduty: None,
             living: None,
             tally: Tally::default(),
         }
+    }
+
+    /// Takes the findings that incidents are joined with.
+    #[must_use]
+    pub fn with_findings(self, findings: FindingSet) -> Self {
+        let beside = Beside { correlation: Correlation::new(findings), unaided: Incidents::default() };
+        Self { guardduty: Some(beside), ..self }
     }
 
     /// Closes and scores all open hours up to `last`, ascending.
@@ -133,7 +157,10 @@ impl Pipeline {
     /// # Errors
     /// Those of `output`.
     pub fn finish<O: Output>(&mut self, output: &mut O) -> Result<Tally, O::Error> {
-        self.leave_day(output)?;
+        self.leave_day(true, output)?;
+        if let Some(beside) = self.guardduty.take() {
+            self.tally.findings = beside.correlation.into_findings();
+        }
         Ok(std::mem::take(&mut self.tally))
     }
 
@@ -141,12 +168,13 @@ impl Pipeline {
         if self.living.as_ref().is_some_and(|living| living.snapshot.day == day) {
             return Ok(());
         }
-        self.leave_day(output)?;
+        self.leave_day(false, output)?;
         self.history.advance(day);
         let (snapshot, rows) = self.history.snapshot(day);
         let budget = self.settings.budget_per_day_per_1000_enis;
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
-        let threshold = self.incidents.threshold(day, enis, budget);
+        let past = self.guardduty.as_mut().map_or(&mut self.incidents, |beside| &mut beside.unaided);
+        let threshold = past.threshold(day, enis, budget);
         output.day_begins(day, &rows)?;
         self.living = Some(Living {
             snapshot,
@@ -159,11 +187,25 @@ impl Pipeline {
         Ok(())
     }
 
-    fn leave_day<O: Output>(&mut self, output: &mut O) -> Result<(), O::Error> {
+    fn leave_day<O: Output>(&mut self, is_end: bool, output: &mut O) -> Result<(), O::Error> {
         let Some(mut living) = self.living.take() else { return Ok(()) };
         let day = living.snapshot.day;
         let incidents = self.incidents.end_day(day);
-        let alerts: Vec<Alert> = incidents.par_iter().map(|i| self.write_up(i, &living)).collect();
+        let mut alerts: Vec<Alert> = incidents.par_iter().map(|i| self.write_up(i, &living)).collect();
+        if let Some(mut beside) = self.guardduty.take() {
+            beside.unaided.end_day(day);
+            let correlation = &mut beside.correlation;
+            for incident in &incidents {
+                let is_told = incident.kept.is_sent() || incident.kept == Kept::Continues;
+                correlation.note_joined(&incident.guardduty, &incident.id.0, is_told);
+            }
+            for (finding, sighting) in correlation.take_alone(day, is_end) {
+                let alert = self.write_up_alone(&finding, &sighting, &living);
+                correlation.note_alert(&finding.arn, &alert.id);
+                alerts.push(alert);
+            }
+            self.guardduty = Some(beside);
+        }
         output.day_ends(day, &alerts)?;
         living.today.pool_days(&living.snapshot);
         self.history.fold(day, living.today);
@@ -201,12 +243,19 @@ impl Pipeline {
         for (eni, lived, outcome) in scored {
             self.take_in(eni, lived, outcome, &mut living);
         }
+        if let Some(Beside { correlation, .. }) = &mut self.guardduty {
+            closed.enis.iter().for_each(|eni| correlation.note_hour(eni));
+            self.incidents.join(closed.hour, correlation.findings());
+        }
         let sent_second = closed.hour.end_second() + self.lateness_seconds;
         let group_enis = |id: &EniId, group: &str| {
             let fleet = living.snapshot.fleets.get(&place(id));
             fleet.and_then(|f| f.group_enis.get(group)).copied().unwrap_or(0)
         };
         self.incidents.decide(closed.hour, sent_second, &group_enis);
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided.decide(closed.hour, sent_second, &group_enis);
+        }
         self.living = Some(living);
     }
 
@@ -241,6 +290,9 @@ impl Pipeline {
         pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
         let group = Arc::clone(&lived.group);
         living.today.enis.insert(eni.id.clone(), lived);
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided.note(eni, &group, outcome.clone(), living.threshold);
+        }
         self.incidents.note(eni, &group, outcome, living.threshold);
     }
 
@@ -260,21 +312,48 @@ impl Pipeline {
     fn write_up(&self, incident: &Incident, living: &Living) -> Alert {
         let context = self.context(&incident.eni, living);
         let against = against(&context, &incident.place.group, &self.settings);
+        let provenance = self.provenance(&incident.eni, &incident.hours, living);
+        let (age_hours, active_hours) =
+            context.history.map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
+        let group_enis = context.fleet.group_enis.get(&incident.place.group).copied().unwrap_or(0);
+        alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance)
+    }
+
+    fn write_up_alone(&self, finding: &Finding, sighting: &Sighting, living: &Living) -> Alert {
+        let context = self.context(&sighting.eni, living);
+        let hours: Vec<Hour> = sighting.hours.iter().copied().collect();
+        let last = hours.last().copied().unwrap_or_default();
+        let (age_hours, active_hours) =
+            context.history.map_or((0, 0), |h| (h.age_hours(last), h.active_hours()));
+        let group = living.today.enis.get(&sighting.eni).map(|today| Arc::clone(&today.group));
+        let group = group.or_else(|| context.history.map(|h| Arc::clone(&h.group))).unwrap_or_default();
+        let standing = Standing {
+            tier: Tier::of_age(age_hours),
+            age_hours,
+            active_hours,
+            group_enis: context.fleet.group_enis.get(&group).copied().unwrap_or(0),
+            group,
+            threshold: living.threshold.0,
+            lateness_seconds: self.lateness_seconds,
+        };
+        alert::build_alone(finding, sighting, &standing, &self.provenance(&sighting.eni, &hours, living))
+    }
+
+    /// What an alert of the day about `hours` of `eni` was computed from. Of earlier days the
+    /// objects are no longer known.
+    fn provenance(&self, eni: &EniId, hours: &[Hour], living: &Living) -> Provenance {
         let mut provenance = Provenance {
             snapshot_hash: living.snapshot.hash.as_str().into(),
             config_hash: Arc::clone(&self.config_hash),
             objects: BTreeSet::new(),
             objects_more: 0,
         };
-        for hour in &incident.hours {
-            if let Some(objects) = living.objects.get(&(*hour, place(&incident.eni))) {
+        for hour in hours {
+            if let Some(objects) = living.objects.get(&(*hour, place(eni))) {
                 provenance.objects.extend(objects.names.iter().cloned());
                 provenance.objects_more += objects.more;
             }
         }
-        let (age_hours, active_hours) =
-            context.history.map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
-        let group_enis = context.fleet.group_enis.get(&incident.place.group).copied().unwrap_or(0);
-        alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance)
+        provenance
     }
 }

@@ -4,6 +4,7 @@
 
 mod batch;
 mod delivered;
+mod findings;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
 use delivered::Delivered;
-pub use report::{Found, ScanReport, Seen};
+pub use findings::{FindingObjects, read_finding_objects};
+pub use report::{Found, ScanReport, Seen, SeenFindings};
 
 /// What to scan and where to put it.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct ScanOptions {
     pub threads: usize,
     /// Root of the lake to write; `None`: none is written.
     pub lake: Option<PathBuf>,
+    /// GuardDuty's findings; `None`: none were given, which is not the same as that there are none.
+    pub findings: Option<FindingObjects>,
 }
 
 /// Told how far the work is; asked whether it should go on.
@@ -104,6 +108,9 @@ fn scan_here(
         first: AtomicUsize::new(0),
     };
     let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
+    if let Some(findings) = &options.findings {
+        pipeline = pipeline.with_findings(findings.set.clone());
+    }
     let mut writer = Writer::new(options.lake.as_deref(), on_alerts)?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
@@ -115,20 +122,19 @@ fn scan_here(
         stopped = progress.stop();
         (!stopped).then_some(batch)
     };
-    let mut in_hand = next().map(|batch| (reader.read(batch), batch));
-    while let Some((done, batch)) = in_hand.take() {
-        for (object, (_, outcome)) in batch.iter().zip(done.outcomes) {
+    let mut in_hand = next().map(|batch| (batch, reader.read(batch)));
+    while let Some((batch, read)) = in_hand.take() {
+        for (object, (_, outcome)) in batch.iter().zip(read.outcomes) {
             delivered.note(object);
             outcome.note(object, &mut open.ledger, &mut seen);
         }
-        open.shard.merge(done.shard);
+        open.shard.merge(read.shard);
         // Closing has parts that only one thread can do; the others read on meanwhile.
         let following = next();
-        let following_second = following.and_then(<[_]>::first).and_then(time);
         let closed = rayon::join(
-            || following.map(|batch| (reader.read(batch), batch)),
+            || following.map(|batch| (batch, reader.read(batch))),
             // Everything named before the first object that is still to come is in.
-            || match following_second {
+            || match following.and_then(<[_]>::first).and_then(time) {
                 Some(second) => {
                     let last = closes_up_to(second - OBJECT_SECONDS, lateness_seconds);
                     pipeline.close_up_to(&mut open, last, &mut writer)
@@ -148,6 +154,12 @@ fn scan_here(
     let seconds = open.shard.seconds;
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
+    if let (Some(lake), Some(_)) = (&writer.lake, &options.findings) {
+        lake.write_findings(&tally.findings)?;
+    }
+    if let Some(findings) = &options.findings {
+        seen.take_findings(findings, &tally);
+    }
     seen.take_tally(&tally, seconds, &delivered);
     Ok(ScanReport { seen, found: writer.found })
 }
@@ -185,7 +197,8 @@ fn settings(config: &Config) -> Settings {
 }
 
 /// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
-/// a record is late is a property of the record and its object alone.
+/// a record is late is a property of the record and its object alone. What is done is given up:
+/// the names of a year's objects weigh more than its baselines.
 fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
     let mut rest = objects;
     std::iter::from_fn(move || {

@@ -210,16 +210,16 @@ fn simulated_logs_are_repeatable_and_a_full_folder_is_refused() {
     outflow(dir.path()).args(dry).assert().success().stdout(contains("288 objects"));
 }
 
-/// Three days of a small fleet below `logs`, with incidents on each.
-fn three_days(dir: &Path) {
-    let fleet = "simulate sim --enis 8 --days 3 --interval 600 --density 0.1 --attack-from-day 1 -q";
+/// Six days of a small fleet below `sim`, attacked once it has left its first three.
+fn six_days(dir: &Path) {
+    let fleet = "simulate sim --enis 8 --days 6 --interval 600 --density 0.1 --attack-from-day 3 -q";
     outflow(dir).args(fleet.split(' ')).assert().success();
 }
 
 #[test]
 fn a_file_holds_what_stdout_would_have() {
     let dir = folder();
-    three_days(dir.path());
+    six_days(dir.path());
     for format in ["jsonl", "csv", "table"] {
         let scan = ["scan", "sim/AWSLogs", "--all", "--format", format];
         let printed = outflow(dir.path()).args(scan).assert().success();
@@ -244,7 +244,7 @@ fn a_scan_that_fails_leaves_no_output() {
 #[test]
 fn a_reader_that_leaves_is_no_error_and_costs_the_lake_nothing() {
     let dir = folder();
-    three_days(dir.path());
+    six_days(dir.path());
     let days = |lake: &str| {
         let files = walkdir::WalkDir::new(dir.path().join(lake).join("alerts")).into_iter();
         files.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_file())).count()
@@ -262,7 +262,7 @@ fn a_reader_that_leaves_is_no_error_and_costs_the_lake_nothing() {
         assert!(output.status.success(), "{stderr}");
         assert!(!stderr.contains("error") && !stderr.contains("Found"), "it ends quietly: {stderr}");
     }
-    assert_eq!(days("lake"), 3, "every day is in the lake");
+    assert_eq!(days("lake"), 6, "every day is in the lake");
 }
 
 #[test]

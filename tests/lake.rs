@@ -4,9 +4,11 @@
 #[allow(clippy::unwrap_used, reason = "test support: a failure is the test failing")]
 mod lake_support;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use lake_support::{DAY, alert, any_hour, busy_day, eni_hour, files, flow, partition, read};
+use outflow::guardduty::{Correlated, read_findings};
 use outflow::lake::{
     ALERTS, COVERAGE, Column, HOURLY, Kind, Lake, LakeError, LakeWriter, Partition, TABLES, Table,
 };
@@ -241,6 +243,18 @@ fn an_alert_that_would_not_read_back_is_refused() {
     assert_eq!(files(dir.path()).len(), 0);
 }
 
+/// A finding of the day.
+fn finding() -> Correlated {
+    let second = DAY.first_hour().start_second();
+    let text = format!(
+        "{{\"type\":\"t\",\"arn\":\"a\",\"accountId\":\"1\",\"region\":\"eu-central-1\",\
+         \"createdAt\":{second},\"service\":{{}}}}"
+    );
+    let mut found = Vec::new();
+    read_findings(text.as_bytes(), &mut |finding| found.push(finding));
+    Correlated { finding: found.remove(0), alerts: BTreeSet::from(["id".into()]) }
+}
+
 #[test]
 fn the_files_say_what_their_columns_mean() {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -248,6 +262,7 @@ fn the_files_say_what_their_columns_mean() {
     let lake = LakeWriter::create(dir.path()).unwrap();
     let written = lake.write_hours(DAY, &[eni_hour("1", 0, "eni-1", vec![flow("203.0.113.1", 1)])]).unwrap();
     lake.write_alerts(DAY, &written, &[alert("a", "1", 1.0)]).unwrap();
+    lake.write_findings(&[finding()]).unwrap();
     for table in TABLES.iter().filter(|table| table.partitions.contains(&"account")) {
         let at = format!("{}/account=1/region=eu-central-1/date={DATE}/part-0.parquet", table.name);
         let file = fs::File::open(dir.path().join(at)).unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::counterfactual::counterfactuals;
+use super::guardduty;
 use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, SCHEMA};
 use super::text;
 use crate::detect::{Against, Incident, Subject, UnitKind};
@@ -84,6 +85,7 @@ pub fn build(
         counterfactuals: counterfactuals(incident, against),
         destinations: traffic.reaches.iter().map(destination).collect(),
         destinations_more: traffic.reaches_more,
+        guardduty: guardduty::of_incident(incident),
         coverage: coverage(incident),
         baseline: BaselineInfo {
             tier: best.tier.as_str().into(),
@@ -133,7 +135,7 @@ fn peer(incident: &Incident) -> String {
 }
 
 /// The smallest prefix that holds all `peers` of `first`'s family.
-fn common(peers: impl Iterator<Item = Prefix>, first: Prefix) -> String {
+pub(super) fn common(peers: impl Iterator<Item = Prefix>, first: Prefix) -> String {
     let mut len = first.len128();
     for peer in peers.filter(|p| p.addr().is_v4() == first.addr().is_v4()) {
         let differ = (peer.addr().bits() ^ first.addr().bits()).leading_zeros() as u8;
@@ -177,12 +179,12 @@ fn coverage(incident: &Incident) -> AlertCoverage {
 }
 
 /// Four decimals: enough for people, and the same text on every run.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
 }
 
 /// RFC 3339, UTC, whole seconds.
-fn rfc3339(second: i64) -> String {
+pub(super) fn rfc3339(second: i64) -> String {
     Timestamp::from_second(second).map_or_else(|_| "1970-01-01T00:00:00Z".into(), |t| t.to_string())
 }
 
@@ -201,7 +203,7 @@ fn query(alert: &Alert, incident: &Incident) -> String {
 }
 
 /// A SQL string literal: log content must not end it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

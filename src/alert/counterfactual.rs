@@ -15,9 +15,13 @@ pub(super) fn counterfactuals(incident: &Incident, against: &Against<'_>) -> Vec
         _ => KEEP_BITS,
     };
     let unit = &incident.best.unit;
+    let guardduty_bits = if incident.kept.is_sent() { incident.guardduty_bits() } else { 0.0 };
     let speaks = |factor: f64| {
         let (_, score) = unit.scaled(factor).score(against);
-        score.risk >= line || score.severity >= Severity::High
+        let app_bytes = incident.traffic.app_bytes as f64 * factor;
+        score.risk + guardduty_bits >= line
+            || score.severity >= Severity::High
+            || incident.is_known_bad(app_bytes as u64)
     };
     let mut found = Vec::new();
     let volume = if speaks(0.0) { None } else { Some(bisect(speaks)) };
@@ -31,6 +35,16 @@ pub(super) fn counterfactuals(incident: &Incident, against: &Against<'_>) -> Vec
             kind: "egress_bytes_below".into(),
             value: bytes,
             text: format!("would not have been {verb} for {least} instead of {was} by the end of its hour {hour:02}:00 UTC"),
+        });
+    }
+    let own = incident.own_risk();
+    if guardduty_bits > 0.0 && own < line && incident.best.score.severity < Severity::High {
+        found.push(Counterfactual {
+            kind: "without_guardduty".into(),
+            value: super::build::rounded(own),
+            text: format!(
+                "would not have been sent without GuardDuty: {own:.1} bits of its own, {line:.1} needed"
+            ),
         });
     }
     if let UnitKind::Destination { novelty: Some(_), .. } = unit.kind {

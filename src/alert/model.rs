@@ -12,7 +12,7 @@ pub const SCHEMA: &str = "outflow.alert.v1";
 /// What one detector saw, and what it would have expected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Detector id, `D1`..`D8` or `S1`, see the table in `detect`.
+    /// Detector id, `D1`..`D8` or `S1`, see the table in `detect`; `GD` for GuardDuty alone.
     pub id: String,
     /// Evidence in bits, -log2 p after the family correction's inputs.
     pub bits: f64,
@@ -88,12 +88,57 @@ pub struct Destination {
     pub ingress_bytes: u64,
 }
 
+/// What GuardDuty says about an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GuardDuty {
+    /// `agrees`, `silent`, `not_applicable` (IPv6: its findings from flow logs do not cover it),
+    /// `not_given` (no findings were read), or `alone` (it speaks, and nothing of ours does).
+    pub status: String,
+    /// What it adds to the score, bits.
+    pub bits: f64,
+    /// The findings, the strongest first; at most `limits::FINDINGS_PER_ALERT_MAX`.
+    pub findings: Vec<GuardDutyFinding>,
+    /// How many findings there are beyond those listed.
+    pub findings_more: u64,
+}
+
+impl Default for GuardDuty {
+    fn default() -> Self {
+        Self { status: "not_given".into(), bits: 0.0, findings: Vec::new(), findings_more: 0 }
+    }
+}
+
+/// A finding that is about an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GuardDutyFinding {
+    /// Its ARN.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its severity, 0.1 to 10.
+    pub severity: f64,
+    /// Why it was joined, one clause.
+    pub reason: String,
+    /// Whether it says anything that the flow logs do not.
+    pub independent: bool,
+    /// Put away in GuardDuty: shown, and worth nothing.
+    pub archived: bool,
+    /// What it is worth, bits.
+    pub bits: f64,
+    /// First seen, RFC 3339 UTC.
+    pub first_seen: String,
+    /// Last seen, RFC 3339 UTC.
+    pub last_seen: String,
+}
+
 /// An incident. One line of the JSONL contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// `outflow.alert.v1`.
     pub schema: String,
-    /// Hash of (account, ENI, destination key, UTC day): stable over replays.
+    /// Hash of (account, ENI, destination key, UTC day), of the ARN where GuardDuty alone speaks:
+    /// stable over replays.
     pub id: String,
     /// 1 when first scored; raised each time the incident grew by x4 bytes or a new family.
     pub revision: u32,
@@ -137,8 +182,8 @@ pub struct Alert {
     pub score: f64,
     /// Whether `watch` sends it.
     pub emitted: bool,
-    /// `budget`, `high`, `fleet_change`, or why it was kept back: `below_threshold`, `learning`,
-    /// `continues`.
+    /// `budget`, `high`, `fleet_change`, `guardduty`, or why it was kept back: `below_threshold`,
+    /// `learning`, `continues`, `guardduty_low`.
     pub emitted_reason: String,
     /// Event time at which `watch` would have sent it, RFC 3339 UTC; the time it was kept back
     /// when it was not sent.
@@ -161,6 +206,9 @@ pub struct Alert {
     pub destinations: Vec<Destination>,
     /// How many destinations there are beyond those listed.
     pub destinations_more: u64,
+    /// What GuardDuty says about it.
+    #[serde(default)]
+    pub guardduty: GuardDuty,
     /// Coverage of its windows.
     pub coverage: AlertCoverage,
     /// The baseline it was scored against.

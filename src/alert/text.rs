@@ -1,6 +1,7 @@
 //! Sentences for people. Everything that comes from logs is plain text here; who renders it
 //! escapes it.
 
+use super::guardduty;
 use super::model::Alert;
 use crate::baseline::eni::Novelty;
 use crate::detect::{Detector, Evidence, Incident, Subject, UnitKind};
@@ -105,7 +106,8 @@ pub(super) fn sentence(alert: &Alert, incident: &Incident) -> String {
         String::new()
     };
     let learning = if alert.baseline.tier == "learning" { "; the ENI is still learning" } else { "" };
-    format!("{} {verb} {sent} to {to} within {span}{why}{fleet}{learning}", alert.eni)
+    let guardduty = guardduty::clause(incident);
+    format!("{} {verb} {sent} to {to} within {span}{why}{fleet}{learning}{guardduty}", alert.eni)
 }
 
 #[cfg(test)]

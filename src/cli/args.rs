@@ -28,6 +28,7 @@ Examples:
   outflow scan ./AWSLogs --last 7d
   outflow scan 'logs/**/*.log.gz' --lake ./lake --format jsonl --out alerts.jsonl
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
+  outflow scan ./AWSLogs --guardduty ./findings
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
   outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
   outflow scan ./AWSLogs --last 1d --sns-topic-arn arn:aws:sns:eu-west-1:111111111111:outflow";
@@ -80,7 +81,7 @@ pub(super) enum Verb {
     Demo(DemoArgs),
     /// Scan flow logs: files, folders, globs, `s3://BUCKET/PREFIX`, or `-` for the standard input
     #[command(after_help = SCAN_EXAMPLES)]
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// Write the flow logs of a simulated fleet, with labels of what was hidden in them
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
@@ -123,6 +124,10 @@ pub(super) struct ScanArgs {
     /// Also write Parquet summaries to this folder
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
+    /// Files, folders or quoted globs with GuardDuty's findings: S3 export, events, or what
+    /// `aws guardduty get-findings` prints; overrides the configuration
+    #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
+    pub(super) guardduty: Vec<String>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Also the incidents that were kept back, with the reason

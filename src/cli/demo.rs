@@ -57,7 +57,13 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     term.say(&format!("Scanning {} ({text})", plural(written.records, "record")));
 
     let lake = root.join("lake");
-    let options = ScanOptions { from: None, to: None, threads: all_threads(), lake: Some(lake.clone()) };
+    let options = ScanOptions {
+        from: None,
+        to: None,
+        threads: all_threads(),
+        lake: Some(lake.clone()),
+        findings: None,
+    };
     let objects = crate::source::list(&[root.join("AWSLogs").to_string_lossy().into_owned()])?.objects;
     // All of them: five weeks of a small fleet have an end.
     let mut alerts: Vec<Alert> = Vec::new();

@@ -15,8 +15,8 @@ use super::when::minute;
 use crate::alert::Severity;
 use crate::config::Config;
 use crate::error::Error;
-use crate::scan::{OnAlerts, ScanOptions, ScanReport, scan};
-use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs};
+use crate::scan::{FindingObjects, OnAlerts, ScanOptions, ScanReport, read_finding_objects, scan};
+use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, SCHEME, Source};
 
 /// Exit code when objects failed or could not be listed, a limit cost detail, or alerts were not
 /// delivered.
@@ -31,9 +31,30 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     remote.list(from, to, &mut listing)?;
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
+    let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
+    if let Some(remote) = finding_paths.iter().find(|path| path.starts_with(SCHEME)) {
+        return Err(Error::usage(
+            format!("findings are read from files, not from {remote}"),
+            format!("aws s3 sync {remote} ./findings, and name that folder"),
+        ));
+    }
+    let findings = source::list(finding_paths)?;
+    report_listing(&findings, term);
+    if [&listing, &findings].iter().all(|l| l.objects.iter().any(|o| o.path == Source::Stdin)) {
+        return Err(Error::usage(
+            "the standard input cannot be both flow logs and findings",
+            "name a file for one of them",
+        ));
+    }
+    let unreadable = !listing.unreadable.is_empty() || !findings.unreadable.is_empty();
     if args.dry_run {
-        term.print(&plan(&listing, pruned, from, to))?;
-        return Ok(if listing.unreadable.is_empty() { 0 } else { PARTIAL });
+        let mut text = plan(&listing, pruned, from, to);
+        if !findings.objects.is_empty() {
+            let number = plural(findings.objects.len() as u64, "object");
+            let _ = writeln!(text, "GuardDuty   {number} with findings");
+        }
+        term.print(&text)?;
+        return Ok(if unreadable { PARTIAL } else { 0 });
     }
     let mut publisher = Publisher::open(args, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
@@ -43,8 +64,8 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         to,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
+        findings: read_findings(finding_paths, &findings.objects)?,
     };
-    let unreadable = !listing.unreadable.is_empty();
     let scanned = measured_scan(listing.objects, &config, &options, term, &mut |found| {
         // Neither may keep alerts from the other.
         let printed = printer.take(found);
@@ -61,6 +82,21 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         Err(error) if error.is_broken_pipe() && !is_delivered => Ok(PARTIAL),
         Err(error) => Err(error),
     }
+}
+
+/// The findings in `objects`; `None` when none were asked for.
+fn read_findings(paths: &[String], objects: &[ObjectRef]) -> Result<Option<FindingObjects>, Error> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let read = read_finding_objects(objects);
+    if read.is_something_else() {
+        return Err(Error::usage(
+            format!("no findings of GuardDuty in {}", paths.join(", ")),
+            "--guardduty takes JSON: exported .jsonl.gz, events, or what `aws guardduty get-findings` prints",
+        ));
+    }
+    Ok(Some(read))
 }
 
 /// Scans, hands each day's alerts to `on_alerts`, and says how long it took.

@@ -11,7 +11,7 @@ use super::text::{bytes, count, plural, safe, wrap};
 use super::when::minute;
 use crate::alert::Severity;
 use crate::record::{SkipReason, SkipSample};
-use crate::scan::{ScanReport, Seen};
+use crate::scan::{ScanReport, Seen, SeenFindings};
 
 /// Failed objects and unknown columns named unless all are asked for.
 const NAMED_MAX: usize = 5;
@@ -28,6 +28,9 @@ pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String 
     let traffic =
         format!("{} sent, {} received by instances", bytes(seen.egress_bytes), bytes(seen.ingress_bytes));
     line(&mut out, "traffic", &traffic);
+    if let Some(findings) = &seen.findings {
+        line(&mut out, "findings", &guardduty(findings));
+    }
     if seen.rolled_up_eni_hours > 0 {
         let limit = format!(
             "{} held more destinations than can be kept apart; they were counted by prefix",
@@ -106,6 +109,33 @@ fn enis(seen: &Seen) -> String {
     );
     if seen.relays > 0 {
         let _ = write!(text, "; {} not baselined", plural(seen.relays, "relay"));
+    }
+    text
+}
+
+/// What became of GuardDuty's findings.
+fn guardduty(seen: &SeenFindings) -> String {
+    let tally = &seen.tally;
+    let mut text = format!(
+        "{} of GuardDuty in {}; {} in alerts",
+        count(seen.distinct),
+        plural(seen.objects, "object"),
+        count(seen.in_alerts)
+    );
+    for (number, what) in [
+        (tally.without_network, "without a remote end"),
+        (tally.samples, "samples left out"),
+        (tally.others, "entries that are no findings"),
+        (seen.foreign_objects, "objects of something else"),
+        (seen.over_limit, "left out over the limit"),
+        (tally.skipped, "damaged"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {} {what}", count(number));
+        }
+    }
+    if let Some((object, skipped)) = &seen.first_skipped {
+        let _ = write!(text, ", first: {object} line {}: {}", skipped.line, skipped.detail);
     }
     text
 }

@@ -44,11 +44,14 @@ pub struct Input {
     /// event minutes. In [0, 1440]. Default 30: AWS delivers within about ten minutes, best
     /// effort.
     pub lateness_minutes: u32,
+    /// `guardduty`: files, folders and globs with GuardDuty's findings. Default: none, alerts then
+    /// say that none were given.
+    pub guardduty: Vec<String>,
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self { format_fields: None, lateness_minutes: 30 }
+        Self { format_fields: None, lateness_minutes: 30, guardduty: Vec::new() }
     }
 }
 
@@ -146,6 +149,7 @@ groups = { eni-0a = "web", eni-0b = "db" }
 [input]
 format_fields = "version account-id interface-id"
 lateness_minutes = 45
+guardduty = ["findings", "more/*.json"]
 [network]
 internal = ["203.0.113.0/24", "2001:db8::/32"]
 resolvers = ["198.51.100.53"]
@@ -182,6 +186,7 @@ requester_pays = false
         let config = Config::parse(FULL, "f").unwrap();
         assert_eq!(config.input.format_fields.as_deref(), Some("version account-id interface-id"));
         assert_eq!(config.input.lateness_minutes, 45);
+        assert_eq!(config.input.guardduty, ["findings", "more/*.json"]);
         assert_eq!(config.network.internal.len(), 2);
         assert_eq!(config.network.resolvers[0].to_string(), "198.51.100.53");
         assert_eq!(config.network.prefixes[0].name, "partner");

@@ -13,7 +13,7 @@ use super::{Config, NamedPrefix, Problem, Problems};
 use crate::net::{Addr, Prefix};
 
 const SECTIONS: [&str; 5] = ["input", "network", "groups", "detect", "s3"];
-const INPUT: [&str; 2] = ["format_fields", "lateness_minutes"];
+const INPUT: [&str; 3] = ["format_fields", "lateness_minutes", "guardduty"];
 const NETWORK: [&str; 3] = ["internal", "resolvers", "prefix"];
 const PREFIX: [&str; 2] = ["name", "prefix"];
 const DETECT: [&str; 3] = ["budget_per_day_per_1000_enis", "volume_floor_bytes", "volume_ceiling_bytes"];
@@ -58,12 +58,19 @@ impl Reader<'_> {
 
     fn input(&mut self, value: Value<'_, '_>, config: &mut Config) {
         let Some(table) = self.table(value, "input") else { return };
-        self.keys(table, "input", &INPUT, |reader, key, value| {
-            if key == "format_fields" {
+        self.keys(table, "input", &INPUT, |reader, key, value| match key {
+            "format_fields" => {
                 config.input.format_fields = reader.string(value, "input.format_fields").map(field_names);
-            } else {
+            }
+            "lateness_minutes" => {
                 let minutes = reader.integer(value, "input.lateness_minutes", 0..=1440);
                 config.input.lateness_minutes = minutes.unwrap_or_default() as u32;
+            }
+            _ => {
+                for item in reader.array(value, "input.guardduty") {
+                    let path = reader.string(item, "input.guardduty").map(str::to_owned);
+                    config.input.guardduty.extend(path);
+                }
             }
         });
     }
@@ -269,7 +276,10 @@ mod tests {
         let got = problems("[inputs]\nx = 1");
         assert_eq!(got, ["o.toml:1: unknown key `inputs`; did you mean `input`?"]);
         let got = problems("[input]\nzzz = 1");
-        assert_eq!(got, ["o.toml:2: unknown key `input.zzz`; known here: format_fields, lateness_minutes"]);
+        assert_eq!(
+            got,
+            ["o.toml:2: unknown key `input.zzz`; known here: format_fields, lateness_minutes, guardduty"]
+        );
     }
 
     #[test]

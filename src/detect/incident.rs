@@ -15,6 +15,8 @@ use super::score::{Score, Severity};
 use super::told::{Cause, Recent, Told};
 use super::unit::{Subject, UnitKind};
 use crate::baseline::eni::Tier;
+use crate::guardduty::Agreement;
+use crate::net::Addr;
 use crate::window::{Day, EniHour, EniId, Hour};
 
 /// Days for which a told cause stays told after its last day, and after which a quarantined
@@ -127,6 +129,8 @@ pub struct Incident {
     /// Five-minute objects missing, SKIPDATA and late records in its hours, and the sum of the
     /// seen shares.
     pub coverage: IncidentCoverage,
+    /// What GuardDuty says about it.
+    pub guardduty: Agreement,
     told: Option<Told>,
 }
 
@@ -141,6 +145,8 @@ pub struct Place {
     pub subnet: Arc<str>,
     /// Peer group.
     pub group: Arc<str>,
+    /// The ENI's own addresses.
+    pub own: Vec<Addr>,
 }
 
 /// Coverage summed over an incident's hours.
@@ -159,7 +165,7 @@ pub struct IncidentCoverage {
 /// Incidents over days: the open ones of today and the memory of earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Incidents {
-    open: BTreeMap<(EniId, Subject), Incident>,
+    pub(super) open: BTreeMap<(EniId, Subject), Incident>,
     recent: BTreeMap<(EniId, Subject), Recent>,
     /// New destinations and changes of the fleet that were sent today, by any ENI: the others
     /// that show them the same day are the same event, unless they are news beside it. Only
@@ -251,7 +257,7 @@ impl Incidents {
         let spread =
             spread.as_ref().filter(|_| incident.is_new_destination() && incident.severity() < Severity::High);
         let known = [spread, shared, own].into_iter().flatten().find(|told| !incident.is_news(told));
-        let is_high = incident.best.score.severity >= Severity::High;
+        let is_high = incident.rule_severity() >= Severity::High;
         let risk = incident.risk();
         incident.kept = match (incident.best.tier, incident.threshold.0) {
             _ if known.is_some() => Kept::Continues,
@@ -387,8 +393,10 @@ impl Incident {
                 vpc: Arc::clone(&hour.vpc),
                 subnet: Arc::clone(&hour.subnet),
                 group: Arc::clone(group),
+                own: hour.own.clone(),
             },
             coverage: IncidentCoverage::default(),
+            guardduty: Agreement::default(),
             told: None,
         }
     }
@@ -410,10 +418,17 @@ impl Incident {
         self.coverage.seen_sum += hour.coverage.seen_share();
     }
 
-    /// Severity by rule; a change of the fleet is at most MEDIUM.
+    /// Severity by rule; a change of the fleet is at most MEDIUM, unless its destination is known
+    /// to be bad.
     pub fn severity(&self) -> Severity {
-        let by_rule = self.best.score.severity;
-        if self.is_fleet_change { by_rule.min(Severity::Medium) } else { by_rule }
+        let own = self.best.score.severity;
+        let own = if self.is_fleet_change { own.min(Severity::Medium) } else { own };
+        own.max(self.agreed_severity())
+    }
+
+    /// Severity by rule, whether the fleet changed or not.
+    pub(super) fn rule_severity(&self) -> Severity {
+        self.best.score.severity.max(self.agreed_severity())
     }
 
     pub(super) fn is_new_destination(&self) -> bool {
@@ -426,8 +441,13 @@ impl Incident {
         self.is_fleet_change || self.is_new_destination()
     }
 
-    /// Risk, bits; that of a change of the fleet is bounded.
+    /// Risk, bits: our own evidence, and what GuardDuty adds to it.
     pub fn risk(&self) -> f64 {
+        self.own_risk() + self.guardduty_bits()
+    }
+
+    /// Risk by our own evidence, bits; that of a change of the fleet is bounded.
+    pub fn own_risk(&self) -> f64 {
         let risk = self.best.score.risk;
         if self.is_fleet_change { risk.min(FLEET_RISK_MAX) } else { risk }
     }
@@ -440,7 +460,8 @@ impl Incident {
     fn is_news(&self, told: &Told) -> bool {
         self.traffic.app_bytes >= told.app_bytes.saturating_mul(NEWS_FACTOR).max(1)
             || self.families() & !told.families != 0
-            || self.best.score.severity > told.severity
+            || self.rule_severity() > told.severity
+            || self.independent_findings().any(|arn| !told.findings.contains(arn))
     }
 
     fn tell(&mut self) {

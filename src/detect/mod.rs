@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here sees an object key, a bucket, a file or a clock.
 
+mod agreement;
 mod balance;
 mod budget;
 mod evidence;

@@ -28,7 +28,7 @@ const ONE_FAMILY_BYTES: u64 = 100 << 20;
 /// CRITICAL: what HIGH asks for, times this.
 const CRITICAL_FACTOR: u64 = 10;
 /// MEDIUM: this many bits in all.
-const MEDIUM_BITS: f64 = 15.0;
+pub(super) const MEDIUM_BITS: f64 = 15.0;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! Traps that others' detectors fell into (detection.md D), each against this one: whole hours
 //! through `score_hour`, over a small fleet with three weeks of ordinary history.
 
+mod guardduty;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 

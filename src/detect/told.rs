@@ -1,5 +1,6 @@
 //! What was told, and what makes two incidents one event.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::incident::{Incident, IncidentId};
@@ -15,6 +16,8 @@ pub(super) struct Told {
     pub(super) app_bytes: u64,
     pub(super) families: u8,
     pub(super) severity: Severity,
+    /// Independent findings that were told with it.
+    pub(super) findings: BTreeSet<Arc<str>>,
 }
 
 impl Told {
@@ -24,7 +27,8 @@ impl Told {
             last_day: day,
             app_bytes: incident.traffic.app_bytes,
             families: incident.families(),
-            severity: incident.best.score.severity,
+            severity: incident.rule_severity(),
+            findings: incident.independent_findings().cloned().collect(),
         }
     }
 }

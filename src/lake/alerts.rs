@@ -48,6 +48,9 @@ pub static ALERTS: Table = Table {
         Column::new("detectors", Kind::TextList, "", "detectors with evidence, strongest first"),
         Column::new("attack", Kind::TextList, "", "MITRE ATT&CK technique ids"),
         Column::new("seen_share", Kind::Double, "share", "share of the incident's hours that could be seen"),
+        Column::new("guardduty", Kind::Text, "", "agrees, silent, not_applicable, not_given or alone"),
+        Column::new("guardduty_bits", Kind::Double, "bits", "what GuardDuty adds to the score"),
+        Column::new("guardduty_findings", Kind::TextList, "", "ARNs of its findings, strongest first"),
         Column::new("sentence", Kind::Text, "", "the incident in one sentence"),
         Column::new("snapshot_hash", Kind::Text, "", "hash of the baseline snapshot"),
         Column::new("config_hash", Kind::Text, "", "hash of the configuration behind the score"),
@@ -127,6 +130,9 @@ impl<'a> Prepared<'a> {
             .list("detectors", alert.detectors.iter().map(|evidence| &evidence.id))
             .list("attack", &alert.attack)
             .double("seen_share", alert.coverage.seen_share)
+            .text("guardduty", &alert.guardduty.status)
+            .double("guardduty_bits", alert.guardduty.bits)
+            .list("guardduty_findings", alert.guardduty.findings.iter().map(|finding| &finding.id))
             .text("sentence", &alert.sentence)
             .text("snapshot_hash", &alert.snapshot_hash)
             .text("config_hash", &alert.config_hash)

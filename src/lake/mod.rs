@@ -5,6 +5,7 @@
 //! hourly/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! coverage/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! alerts/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
+//! guardduty/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! snapshots/date=<YYYY-MM-DD>/part-0.parquet
 //! ```
 //!
@@ -18,6 +19,7 @@ mod coverage;
 mod day;
 mod error;
 mod file;
+mod guardduty;
 mod hourly;
 mod hours;
 mod partition;
@@ -33,6 +35,7 @@ pub use coverage::COVERAGE;
 pub use day::DayWriter;
 pub use error::LakeError;
 pub use file::{Staged, TableWriter};
+pub use guardduty::GUARDDUTY;
 pub use hourly::HOURLY;
 pub use partition::Partition;
 pub use reader::Lake;
@@ -42,4 +45,4 @@ pub use table::{Column, Kind, Table};
 pub use writer::LakeWriter;
 
 /// Every data set.
-pub static TABLES: [&Table; 4] = [&HOURLY, &COVERAGE, &ALERTS, &SNAPSHOTS];
+pub static TABLES: [&Table; 5] = [&HOURLY, &COVERAGE, &ALERTS, &GUARDDUTY, &SNAPSHOTS];

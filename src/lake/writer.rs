@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::Alert;
-use crate::window::{Day, EniHour};
+use crate::guardduty::Correlated;
+use crate::window::{Day, EniHour, Hour};
 
 use super::alerts::{ALERTS, Prepared};
 use super::day::DayWriter;
 use super::error::LakeError;
 use super::file::{TEMP_NAME, TableWriter};
+use super::guardduty::{self, GUARDDUTY};
 use super::partition::{Partition, encode};
 use super::reader::Lake;
 use super::table::Table;
@@ -93,6 +95,28 @@ impl LakeWriter {
             rows.sort_by(|a, b| a.order().cmp(&b.order()));
             let mut writer = TableWriter::create(&ALERTS, &dir)?;
             rows.iter().try_for_each(|prepared| writer.row(|row| prepared.fill(row)))?;
+            staged.push(writer.close()?);
+        }
+        staged.into_iter().try_for_each(super::file::Staged::publish)
+    }
+
+    /// Replaces the findings of the days, accounts and regions that occur among `findings`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_findings(&self, findings: &[Correlated]) -> Result<(), LakeError> {
+        let mut by_dir: BTreeMap<PathBuf, Vec<&Correlated>> = BTreeMap::new();
+        for given in findings {
+            let (account, region) =
+                (given.finding.latest.account.clone(), given.finding.latest.region.clone());
+            let day = Hour::of_second(given.finding.last_second).day();
+            let dir = self.dir(&GUARDDUTY, &Partition { account, region, day });
+            by_dir.entry(dir).or_default().push(given);
+        }
+        let mut staged = Vec::with_capacity(by_dir.len());
+        for (dir, rows) in by_dir {
+            let mut writer = TableWriter::create(&GUARDDUTY, &dir)?;
+            rows.iter().try_for_each(|given| writer.row(|row| guardduty::fill(row, given)))?;
             staged.push(writer.close()?);
         }
         staged.into_iter().try_for_each(super::file::Staged::publish)

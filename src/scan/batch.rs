@@ -149,12 +149,7 @@ impl Outcome {
         }
         match report.error {
             None => seen.objects += 1,
-            Some(error) => {
-                seen.objects_failed += 1;
-                if seen.failed.len() < crate::limits::FAILED_OBJECTS_NAMED_MAX {
-                    seen.failed.push((object.name.clone(), error));
-                }
-            }
+            Some(error) => seen.note_failed(object.name.clone(), error),
         }
     }
 }

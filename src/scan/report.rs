@@ -2,8 +2,11 @@
 //! the length of the history.
 
 use super::delivered::Delivered;
+use super::findings::FindingObjects;
 use crate::alert::{Alert, Severity};
 use crate::baseline::eni::Tier;
+use crate::guardduty::{FindingTally, Skipped};
+use crate::limits::FAILED_OBJECTS_NAMED_MAX;
 use crate::pipeline::Tally;
 use crate::record::{ObjectError, SkipReason, SkipSample};
 
@@ -67,6 +70,27 @@ pub struct Seen {
     pub ingress_bytes: u64,
     /// Whether the work was stopped before all objects were read.
     pub stopped: bool,
+    /// What became of GuardDuty's findings; `None` when none were given.
+    pub findings: Option<SeenFindings>,
+}
+
+/// What became of GuardDuty's findings.
+#[derive(Clone, Debug, Default)]
+pub struct SeenFindings {
+    /// Objects read, and not read because they hold something else.
+    pub objects: u64,
+    /// Objects that hold something else.
+    pub foreign_objects: u64,
+    /// What the objects held, as counts of renderings.
+    pub tally: FindingTally,
+    /// Findings, each once, without samples.
+    pub distinct: u64,
+    /// Of those, the ones that are part of an alert.
+    pub in_alerts: u64,
+    /// Findings left out because there were too many.
+    pub over_limit: u64,
+    /// The first entry that could not be taken, with its object.
+    pub first_skipped: Option<(String, Skipped)>,
 }
 
 /// How many incidents were found.
@@ -114,6 +138,28 @@ pub struct ScanReport {
 }
 
 impl Seen {
+    pub(super) fn note_failed(&mut self, name: String, error: ObjectError) {
+        self.objects_failed += 1;
+        if self.failed.len() < FAILED_OBJECTS_NAMED_MAX {
+            self.failed.push((name, error));
+        }
+    }
+
+    pub(super) fn take_findings(&mut self, read: &FindingObjects, tally: &Tally) {
+        for (name, error) in &read.failed {
+            self.note_failed(name.clone(), error.clone());
+        }
+        self.findings = Some(SeenFindings {
+            objects: read.objects,
+            foreign_objects: read.foreign_objects,
+            tally: read.tally.clone(),
+            distinct: tally.findings.len() as u64,
+            in_alerts: tally.findings.iter().filter(|given| !given.alerts.is_empty()).count() as u64,
+            over_limit: read.over_limit,
+            first_skipped: read.first_skipped.clone(),
+        });
+    }
+
     pub(super) fn take_tally(&mut self, tally: &Tally, seconds: Option<(i64, i64)>, delivered: &Delivered) {
         let of = |tier| tally.tiers.values().filter(|t| **t == tier).count() as u64;
         self.first_second = seconds.map(|(first, _)| first);

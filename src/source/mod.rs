@@ -15,7 +15,7 @@ pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
 pub use open::Opener;
 pub use prune::{Pruned, newest_end_second, prune};
-pub use s3::{Bucket, S3Inputs, S3Place};
+pub use s3::{Bucket, S3Inputs, S3Place, SCHEME};
 
 /// How to get at an object's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

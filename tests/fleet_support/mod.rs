@@ -40,7 +40,7 @@ pub fn objects(root: &Path) -> Vec<ObjectRef> {
 
 /// All of time on `threads` threads; with a lake when `lake` is given.
 pub fn options(threads: usize, lake: Option<&Path>) -> ScanOptions {
-    ScanOptions { from: None, to: None, threads, lake: lake.map(Path::to_owned) }
+    ScanOptions { from: None, to: None, threads, lake: lake.map(Path::to_owned), findings: None }
 }
 
 /// A scan with all that it handed out.

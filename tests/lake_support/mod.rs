@@ -220,6 +220,7 @@ pub(crate) fn alert(id: &str, account: &str, score: f64) -> Alert {
         counterfactuals: Vec::new(),
         destinations: Vec::new(),
         destinations_more: 0,
+        guardduty: outflow::alert::model::GuardDuty::default(),
         coverage: AlertCoverage { hours: 2, seen_share: 0.97, ..AlertCoverage::default() },
         baseline: BaselineInfo { tier: "mature".to_owned(), ..BaselineInfo::default() },
         attack: vec!["T1048".to_owned()],

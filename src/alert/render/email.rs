@@ -45,6 +45,10 @@ pub(super) fn text(alert: &Alert) -> String {
     let evidence = alert.detectors.iter().map(|d| format!("{} ({:.1} bits): {}", d.id, d.bits, d.text));
     listed(&mut out, "Evidence", evidence, 0);
     listed(&mut out, "Quiet if", alert.counterfactuals.iter().map(|c| c.text.clone()), 0);
+    line(&mut out, "GuardDuty", &alert.guardduty.status.replace('_', " "));
+    let findings = alert.guardduty.findings.iter();
+    let findings = findings.map(|f| format!("{} (severity {:.1}): {}", f.kind, f.severity, f.reason));
+    listed(&mut out, "", findings, alert.guardduty.findings_more);
     line(&mut out, "Baseline", &baseline(alert));
     line(&mut out, "Coverage", &coverage(alert));
     if !alert.attack.is_empty() {

@@ -44,23 +44,34 @@ fn shortened(alert: &Alert, measure: Measure) -> Value {
     let mut lost = Map::new();
     let mut value = serde_json::to_value(alert).expect("an alert has only text keys");
     let Some(fields) = value.as_object_mut() else { return value };
-    for (name, field) in fields.iter_mut() {
-        if let Value::Array(items) = field
-            && items.len() > measure.items
-        {
-            lost.insert(name.clone(), json!(items.len() - measure.items));
-            items.truncate(measure.items);
-        }
-        shorten(field, measure.chars);
-    }
-    for (list, counter) in [("objects", "objects_more"), ("destinations", "destinations_more")] {
-        let more = lost.get(list).and_then(Value::as_u64).unwrap_or(0);
-        let before = fields.get(counter).and_then(Value::as_u64).unwrap_or(0);
-        fields.insert(counter.to_owned(), json!(before.saturating_add(more)));
-    }
+    truncate(fields, "", measure.items, &mut lost);
+    fields.values_mut().for_each(|field| shorten(field, measure.chars));
     let whole = format!("outflow explain {} --lake LAKE", cut(&alert.id, measure.chars));
     fields.insert("cut".to_owned(), json!({ "lists": lost, "whole": whole }));
     value
+}
+
+/// Cuts all lists of an object and of the objects in it, and notes in `lost` how much went. What
+/// is beyond the list `x` is counted in `x_more`, where that is.
+fn truncate(fields: &mut Map<String, Value>, within: &str, items_max: usize, lost: &mut Map<String, Value>) {
+    let mut more = Vec::new();
+    for (name, field) in fields.iter_mut() {
+        match field {
+            Value::Array(items) if items.len() > items_max => {
+                let gone = items.len() - items_max;
+                items.truncate(items_max);
+                lost.insert(format!("{within}{name}"), json!(gone));
+                more.push((format!("{name}_more"), gone as u64));
+            }
+            Value::Object(inner) => truncate(inner, &format!("{within}{name}."), items_max, lost),
+            _ => {}
+        }
+    }
+    for (name, gone) in more {
+        if let Some(counter) = fields.get_mut(&name) {
+            *counter = json!(counter.as_u64().unwrap_or(0).saturating_add(gone));
+        }
+    }
 }
 
 /// Cuts all texts in `value`.
@@ -107,12 +118,14 @@ mod tests {
         alert.objects = (0..64).map(|n| format!("{n}.log.gz").into()).collect();
         alert.objects_more = 7;
         alert.sentence = "x".repeat(10_000);
+        alert.guardduty.findings = vec![alert.guardduty.findings[0].clone(); 20];
         let text = json(&alert, MEASURES[2]);
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["cut"]["lists"], json!({ "enis": 14, "objects": 48 }));
+        assert_eq!(value["cut"]["lists"], json!({ "enis": 14, "objects": 48, "guardduty.findings": 4 }));
         assert_eq!(value["cut"]["whole"], format!("outflow explain {} --lake LAKE", alert.id));
         let back: Alert = serde_json::from_str(&text).unwrap();
         assert_eq!((back.enis.len(), back.objects.len(), back.objects_more), (16, 16, 55));
+        assert_eq!(back.guardduty.findings_more, 4);
         assert_eq!(back.sentence.chars().count(), 500);
     }
 

@@ -119,12 +119,16 @@ fn subject(alert: &Alert) -> String {
     let update = if alert.revision > 1 { format!(" (update {})", alert.revision) } else { String::new() };
     let verb = if alert.role == "served" { "served" } else { "sent" };
     let to = if alert.peer.is_empty() { &alert.destination } else { &alert.peer };
-    let text = format!(
-        "{}{update}: {} {verb} {} to {to}",
-        alert.severity.as_str(),
-        alert.eni,
-        bytes(alert.egress_bytes as f64)
-    );
+    let severity = alert.severity.as_str();
+    let text = match alert.guardduty.findings.first() {
+        Some(finding) if alert.guardduty.status == "alone" => {
+            format!("{severity}{update}: {}: GuardDuty {}", alert.eni, finding.kind)
+        }
+        _ => {
+            let sent = bytes(alert.egress_bytes as f64);
+            format!("{severity}{update}: {} {verb} {sent} to {to}", alert.eni)
+        }
+    };
     let plain = text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' });
     let mut plain: String = plain.collect();
     if plain.len() > SNS_SUBJECT_CHARS_MAX {
@@ -176,6 +180,7 @@ fn attributes(alert: &Alert) -> Vec<Attribute> {
         text("region", &alert.region),
         text("eni", &alert.eni),
         text("detector", detector),
+        text("guardduty", &alert.guardduty.status),
     ];
     // SNS refuses an attribute without a value.
     all.into_iter().filter(|attribute| !attribute.value.is_empty()).collect()
@@ -234,6 +239,7 @@ mod tests {
                 ("region", "String", "eu-west-1"),
                 ("eni", "String", "eni-0123456789abcdef0"),
                 ("detector", "String", "D1"),
+                ("guardduty", "String", "agrees"),
             ]
         );
     }
@@ -248,6 +254,14 @@ mod tests {
         assert_eq!(first.group_id, second.group_id);
         assert_ne!(first.deduplication_id, second.deduplication_id);
         assert!(second.subject.starts_with("HIGH (update 2): eni-"), "{}", second.subject);
+    }
+
+    #[test]
+    fn what_guardduty_alone_says_is_not_called_a_transfer() {
+        let mut alert = alert();
+        alert.guardduty.status = "alone".into();
+        let subject = entry(&alert, false).subject;
+        assert_eq!(subject, "HIGH: eni-0123456789abcdef0: GuardDuty Backdoor:EC2/C&CActivity.B");
     }
 
     #[test]

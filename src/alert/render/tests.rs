@@ -1,6 +1,8 @@
 //! Alerts to render: one with every part filled, and the worst that logs could make.
 
-use crate::alert::model::{AlertCoverage, BaselineInfo, Counterfactual, Destination, Evidence, SCHEMA};
+use crate::alert::model::{
+    AlertCoverage, BaselineInfo, Counterfactual, Destination, Evidence, GuardDuty, GuardDutyFinding, SCHEMA,
+};
 use crate::alert::{Alert, Severity};
 
 /// An alert with every part filled.
@@ -59,6 +61,22 @@ pub(in crate::alert) fn alert() -> Alert {
             ingress_bytes: 9_000_000,
         }],
         destinations_more: 2,
+        guardduty: GuardDuty {
+            status: "agrees".into(),
+            bits: 12.0,
+            findings: vec![GuardDutyFinding {
+                id: "arn:aws:guardduty:eu-west-1:111111111111:detector/0a/finding/0b".into(),
+                kind: "Backdoor:EC2/C&CActivity.B".into(),
+                severity: 8.0,
+                reason: "same ENI, same remote address, same port, times overlap".into(),
+                independent: true,
+                archived: false,
+                bits: 12.0,
+                first_seen: "2026-03-01T10:02:00Z".into(),
+                last_seen: "2026-03-01T10:40:00Z".into(),
+            }],
+            findings_more: 0,
+        },
         coverage: AlertCoverage { hours: 1, missing_objects: 1, seen_share: 0.92, ..Default::default() },
         baseline: BaselineInfo {
             tier: "mature".into(),
@@ -87,7 +105,21 @@ pub(in crate::alert) fn hostile(text: &str, items: usize) -> Alert {
     let t = || text.to_owned();
     let evidence = Evidence { id: t(), unit: t(), text: t(), bits: 1e300, ..alert().detectors[0].clone() };
     let destination = Destination { peer: t(), ..alert().destinations[0].clone() };
+    let finding = GuardDutyFinding {
+        id: t(),
+        kind: t(),
+        reason: t(),
+        first_seen: t(),
+        last_seen: t(),
+        ..alert().guardduty.findings[0].clone()
+    };
     Alert {
+        guardduty: GuardDuty {
+            status: t(),
+            bits: 1e300,
+            findings: vec![finding; items],
+            findings_more: u64::MAX,
+        },
         id: t(),
         continues: Some(t()),
         account: t(),

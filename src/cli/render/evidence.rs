@@ -30,6 +30,7 @@ pub(in crate::cli) fn evidence(alert: &Alert) -> String {
         one_detector(&mut out, detector);
     }
     section(&mut out, "What would have kept it quiet", alert.counterfactuals.iter().map(|c| c.text.as_str()));
+    guardduty(&mut out, alert);
     destinations(&mut out, alert);
     trust(&mut out, alert);
     out
@@ -112,6 +113,33 @@ fn one_detector(out: &mut String, detector: &Evidence) {
         plural(detector.n, "sample"),
     );
     let _ = writeln!(out, "{}", wrap(&safe(&numbers), WIDTH, 6));
+}
+
+fn guardduty(out: &mut String, alert: &Alert) {
+    let says = match alert.guardduty.status.as_str() {
+        "agrees" => format!("agrees, {:.1} bits of the score", alert.guardduty.bits),
+        "alone" => "speaks alone".to_owned(),
+        "silent" => "silent: none of its findings is about this".to_owned(),
+        "not_applicable" => "cannot speak of IPv6: its findings from flow logs do not cover it".to_owned(),
+        _ => "not asked: no findings were given".to_owned(),
+    };
+    let _ = writeln!(out, "\n{BOLD}GuardDuty{BOLD:#} {says}");
+    for finding in &alert.guardduty.findings {
+        let head =
+            format!("  {:>6.1} bits  {}, severity {:.1}", finding.bits, finding.kind, finding.severity);
+        let _ = writeln!(out, "{}", wrap(&safe(head.trim()), WIDTH, 2));
+        let independent = match (finding.archived, finding.independent) {
+            (true, _) => "archived",
+            (_, true) => "independent of the flow logs",
+            (_, false) => "not independent: from the same flow logs",
+        };
+        let (first, last) = (minute_of(&finding.first_seen), minute_of(&finding.last_seen));
+        let text = format!("{}; {independent}; {first} to {last} UTC; {}", finding.reason, finding.id);
+        let _ = writeln!(out, "{}", wrap(&safe(&text), WIDTH, 6));
+    }
+    if alert.guardduty.findings_more > 0 {
+        let _ = writeln!(out, "  and {} more", count(alert.guardduty.findings_more));
+    }
 }
 
 fn destinations(out: &mut String, alert: &Alert) {
@@ -221,6 +249,10 @@ mod tests {
         hostile.detectors[0].text = bad.into();
         hostile.counterfactuals[0].text = bad.into();
         hostile.destinations[0].peer = bad.into();
+        let finding = &mut hostile.guardduty.findings[0];
+        for text in [&mut finding.id, &mut finding.kind, &mut finding.reason, &mut finding.first_seen] {
+            *text = bad.into();
+        }
         hostile.baseline.group = bad.into();
         let text = evidence(&hostile);
         assert!(!text.contains(['\u{202e}']), "{text}");

@@ -44,7 +44,10 @@ fn service(port: u16, number: u8) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::alert::Severity;
-    use crate::alert::model::{AlertCoverage, BaselineInfo, Counterfactual, Destination, Evidence, SCHEMA};
+    use crate::alert::model::{
+        AlertCoverage, BaselineInfo, Counterfactual, Destination, Evidence, GuardDuty, GuardDutyFinding,
+        SCHEMA,
+    };
 
     /// An alert with every part filled.
     pub(in crate::cli) fn alert(id: &str, severity: Severity, emitted: bool) -> Alert {
@@ -102,6 +105,22 @@ pub(super) mod tests {
                 ingress_bytes: 9_000_000,
             }],
             destinations_more: 2,
+            guardduty: GuardDuty {
+                status: "agrees".into(),
+                bits: 12.0,
+                findings: vec![GuardDutyFinding {
+                    id: "arn:aws:guardduty:eu-west-1:111111111111:detector/0a/finding/0b".into(),
+                    kind: "Backdoor:EC2/C&CActivity.B".into(),
+                    severity: 8.0,
+                    reason: "same ENI, same remote address, same port, times overlap".into(),
+                    independent: true,
+                    archived: false,
+                    bits: 12.0,
+                    first_seen: "2026-03-01T10:02:00Z".into(),
+                    last_seen: "2026-03-01T10:40:00Z".into(),
+                }],
+                findings_more: 0,
+            },
             coverage: AlertCoverage { hours: 1, missing_objects: 1, seen_share: 0.92, ..Default::default() },
             baseline: BaselineInfo {
                 tier: "mature".into(),

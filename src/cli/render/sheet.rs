@@ -5,7 +5,7 @@
 
 use crate::alert::Alert;
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 22] = [
     "id",
     "severity",
     "score_bits",
@@ -27,6 +27,7 @@ const HEADER: [&str; 21] = [
     "egress_bytes",
     "ingress_bytes",
     "sentence",
+    "guardduty",
 ];
 
 /// The first line of a sheet.
@@ -69,6 +70,7 @@ fn cells(alert: &Alert) -> [String; HEADER.len()] {
         alert.egress_bytes.to_string(),
         alert.ingress_bytes.to_string(),
         alert.sentence.clone(),
+        alert.guardduty.status.clone(),
     ]
 }
 
