@@ -15,6 +15,23 @@ pub const INFLATE_RATIO_MAX: u64 = 200;
 pub const INFLATE_RATIO_FREE_BYTES: u64 = 64 << 20;
 /// Largest Parquet or JSON-envelope object held in memory, bytes.
 pub const BUFFERED_OBJECT_BYTES_MAX: u64 = 1 << 30;
+/// Longest Parquet footer, bytes. A row group of 54 columns takes about 7 KB of it; what the
+/// decoder makes of a footer is some 100 times as large.
+pub const PARQUET_FOOTER_BYTES_MAX: usize = 4 << 20;
+/// Parquet columns that hold columns. Network activity of OCSF has about 30; the decoder calls
+/// itself for each level.
+pub const PARQUET_COLUMN_GROUPS_MAX: usize = 256;
+/// Length of fixed-length values in Parquet, bytes; the decoder makes as many for each NULL.
+pub const PARQUET_FIXED_BYTES_MAX: i32 = 256;
+/// Pages and dictionaries of all columns of a Parquet file that are held at a time, bytes by
+/// their headers. Writers aim at 1 MiB a page; the largest known default is 100 MB.
+pub const PARQUET_HELD_BYTES_MAX: u64 = 512 << 20;
+/// What a compressed Parquet page may inflate to without being asked first, bytes.
+pub const PARQUET_PAGE_INFLATED_BYTES_MAX: u64 = 256 << 20;
+/// Rows of a Parquet file per byte once past `PARQUET_ROWS_FREE`; flow logs have 0.1.
+pub const PARQUET_ROWS_PER_BYTE_MAX: u64 = 16;
+/// Rows below which their number is not looked at: tiny files of equal rows compress well.
+pub const PARQUET_ROWS_FREE: u64 = 1 << 20;
 /// Columns in one format: 54 VPC + 36 TGW fields, and room for what AWS adds.
 pub const COLUMNS_MAX: usize = 256;
 /// Unknown column names kept per object.

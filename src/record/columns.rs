@@ -4,7 +4,7 @@
 //! Writers disagree about types: AWS has 32 or 64 bits for the same field, re-written files hold
 //! doubles or text such as `None`. NULL, `-`, the empty text and `None` are all absent.
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 
@@ -20,8 +20,8 @@ pub(crate) enum Values {
     None,
     /// Whole numbers; for times, seconds or milliseconds.
     Integers(Int64Array),
-    /// Text.
-    Texts(StringArray),
+    /// Text. Views, so that a long text in a dictionary is not copied for each row.
+    Texts(StringViewArray),
 }
 
 impl Values {
@@ -37,14 +37,14 @@ impl Values {
             | DataType::Utf8View
             | DataType::Binary
             | DataType::LargeBinary
-            | DataType::BinaryView => to(&DataType::Utf8),
+            | DataType::BinaryView => to(&DataType::Utf8View),
             DataType::Timestamp(unit, _) => return Self::seconds(array, *unit),
             number if number.is_numeric() => to(&DataType::Int64),
             _ => None,
         };
         match cast {
-            Some(array) if *array.data_type() == DataType::Utf8 => {
-                Self::Texts(array.as_string::<i32>().clone())
+            Some(array) if *array.data_type() == DataType::Utf8View => {
+                Self::Texts(array.as_string_view().clone())
             }
             Some(array) => Self::Integers(array.as_primitive::<Int64Type>().clone()),
             None => Self::None,
@@ -156,7 +156,7 @@ impl Values {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Float64Array, Int32Array, LargeStringArray, NullArray, UInt64Array};
+    use arrow::array::{Float64Array, Int32Array, LargeStringArray, NullArray, StringArray, UInt64Array};
     use std::sync::Arc;
 
     fn values(array: impl Array + 'static) -> Values {

@@ -10,12 +10,14 @@ pub mod format;
 mod lines;
 mod ocsf;
 mod parquet;
+mod parquet_guard;
 mod read;
 #[cfg(test)]
 mod reference;
 mod report;
 mod scan;
 pub mod text;
+mod thrift;
 mod words;
 
 pub use format::{ColumnPlan, FormatError};

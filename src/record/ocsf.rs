@@ -137,7 +137,7 @@ impl Columns {
         let own = if own.interface.text(row).is_empty() { other } else { own };
         let pkt_src = source.ip.address(row, "pkt-srcaddr")?;
         let pkt_dst = destination.ip.address(row, "pkt-dstaddr")?;
-        let path = self.boundary.integer(row, "traffic-path")?.map(|boundary| boundary - 3);
+        let path = self.boundary.integer(row, "traffic-path")?.map(|boundary| boundary.saturating_sub(3));
         Ok(FlowRecord {
             account: self.account.text(row),
             region: self.region.text(row),

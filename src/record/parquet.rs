@@ -2,20 +2,24 @@
 //!
 //! Columns are found by name, hyphenated or with underscores (AWS: snake case), whatever their
 //! order and type (`columns.rs`). The Arrow schema some writers embed is ignored: it only says
-//! what the Parquet types say too, and it is one more thing that can lie.
+//! what the Parquet types say too, and it is one more thing that can lie. What headers claim is
+//! judged first (`parquet_guard.rs`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 
 use super::columns::Values;
 use super::fields::{self, Target};
 use super::lines::{Lines, Place, note_unknown};
+use super::parquet_guard::{self, Allowance};
 use super::text::{self, Fault};
 use super::words;
 use super::{FlowRecord, LogStatus, ObjectError, RecordSink, ocsf};
@@ -25,25 +29,37 @@ pub(crate) const MAGIC: &[u8] = b"PAR1";
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
+/// What is read of the file.
+struct Layout {
+    columns: Columns,
+    mask: ProjectionMask,
+}
+
 /// Which columns of the file hold what.
-enum Layout {
+enum Columns {
     /// Flow-log fields by name: (index among the projected columns, field).
     Fields(Vec<(usize, &'static fields::Field)>),
     /// OCSF network activity.
     Ocsf,
 }
 
-/// Reads all rows of a Parquet file.
-pub(crate) fn read<S: RecordSink>(bytes: Bytes, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
-    let (mut reader, layout) = contained(|| open(bytes, lines))??;
+/// Reads all rows of a Parquet file, one row group after the other: each is judged by its page
+/// headers first, so that what comes before a broken one is read.
+pub(crate) fn read<S: RecordSink>(bytes: &Bytes, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
+    parquet_guard::footer(bytes)?;
+    let (file, layout) = contained(|| open(bytes, lines))??;
+    let mut allowance = Allowance::for_file(bytes.len());
     let mut row = 0;
-    while let Some(batch) = contained(|| reader.next())? {
-        let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
-        match &layout {
-            Layout::Fields(columns) => rows(&batch, columns, row, lines),
-            Layout::Ocsf => ocsf::rows(&batch, row, lines),
+    for group in 0..file.metadata().num_row_groups() {
+        let mut reader = contained(|| row_group(bytes, &file, &layout, group, &mut allowance))??;
+        while let Some(batch) = contained(|| reader.next())? {
+            let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
+            match &layout.columns {
+                Columns::Fields(columns) => rows(&batch, columns, row, lines),
+                Columns::Ocsf => ocsf::rows(&batch, row, lines),
+            }
+            row += batch.num_rows() as u64;
         }
-        row += batch.num_rows() as u64;
     }
     Ok(())
 }
@@ -56,23 +72,62 @@ fn contained<T>(step: impl FnOnce() -> T) -> Result<T, ObjectError> {
         .map_err(|_| ObjectError::Parquet("the decoder gave up on corrupt data".to_owned()))
 }
 
+/// Reads the footer and finds the columns.
 fn open<S: RecordSink>(
-    bytes: Bytes,
+    bytes: &Bytes,
     lines: &mut Lines<'_, S>,
-) -> Result<(ParquetRecordBatchReader, Layout), ObjectError> {
-    let broken = |error: parquet::errors::ParquetError| ObjectError::Parquet(error.to_string());
+) -> Result<(ArrowReaderMetadata, Layout), ObjectError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(broken)?;
-    let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let (kept, layout) = if ocsf::is_ocsf(&names) {
-        (ocsf::roots(&names), Layout::Ocsf)
+    let file = ArrowReaderMetadata::load(bytes, options.clone()).map_err(broken)?;
+    let views = Schema::new(file.schema().fields().iter().map(as_views).collect::<Fields>());
+    let options = options.with_schema(Arc::new(views));
+    let file = ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options).map_err(broken)?;
+    let names: Vec<String> = file.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let (kept, columns) = if ocsf::is_ocsf(&names) {
+        (ocsf::roots(&names), Columns::Ocsf)
     } else {
         let (kept, columns) = plan(&names, lines)?;
-        (kept, Layout::Fields(columns))
+        (kept, Columns::Fields(columns))
     };
-    let mask = ProjectionMask::roots(builder.parquet_schema(), kept);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken)?;
-    Ok((reader, layout))
+    let mask = ProjectionMask::roots(file.parquet_schema(), kept);
+    Ok((file, Layout { columns, mask }))
+}
+
+/// A reader of one row group whose headers were found to be plausible.
+fn row_group(
+    bytes: &Bytes,
+    file: &ArrowReaderMetadata,
+    layout: &Layout,
+    group: usize,
+    allowance: &mut Allowance,
+) -> Result<ParquetRecordBatchReader, ObjectError> {
+    let claims = file.metadata().row_group(group);
+    let decoded = claims.columns().iter().enumerate();
+    let decoded = decoded.filter(|(leaf, _)| layout.mask.leaf_included(*leaf)).map(|(_, column)| column);
+    allowance.row_group(bytes, claims, decoded)?;
+    ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), file.clone())
+        .with_projection(layout.mask.clone())
+        .with_row_groups(vec![group])
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(broken)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn broken(error: parquet::errors::ParquetError) -> ObjectError {
+    ObjectError::Parquet(error.to_string())
+}
+
+/// The field with texts as views: values of a dictionary are then pointed to, not copied.
+fn as_views(field: &FieldRef) -> FieldRef {
+    let kind = match field.data_type() {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(as_views).collect()),
+        DataType::List(element) => DataType::List(as_views(element)),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(kind))
 }
 
 /// The columns to decode, and what each of them fills.
@@ -192,9 +247,7 @@ fn record<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray, StructArray};
+    use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray};
     use parquet::arrow::ArrowWriter;
 
     use super::*;
@@ -319,6 +372,34 @@ mod tests {
     fn other_tables_are_refused() {
         let (_, report) = read(&file(vec![("colour", texts(&["red"]))]));
         assert!(matches!(report.error, Some(ObjectError::Parquet(_))));
+    }
+
+    #[test]
+    fn more_rows_than_a_file_can_hold_are_refused() {
+        // Equal numbers take next to no room: rows for nothing.
+        let (_, report) = read(&file(vec![("version", numbers(&vec![Some(2); 1_100_000]))]));
+        assert_eq!(report.records, 1 << 20, "the first row group was plausible");
+        let error = report.error.unwrap().to_string();
+        assert!(error.contains("51424 rows are more than its size can hold"), "{error}");
+    }
+
+    #[test]
+    fn a_long_text_in_a_dictionary_is_not_copied_for_each_row() {
+        /// Notes where the last text lies.
+        struct Addresses(std::collections::BTreeSet<usize>);
+        impl RecordSink for Addresses {
+            fn record(&mut self, record: &FlowRecord<'_>) -> Result<(), SkipReason> {
+                self.0.insert(record.eni.as_ptr().addr());
+                Ok(())
+            }
+        }
+        let long = "e".repeat(100_000);
+        let enis = DictionaryArray::new(Int32Array::from(vec![0; 2000]), texts(&[&long]));
+        let bytes = file(vec![("interface_id", Arc::new(enis))]);
+        assert!(bytes.len() < 400_000);
+        let mut addresses = Addresses(std::collections::BTreeSet::new());
+        let report = read_object(bytes.as_slice(), None, &mut addresses);
+        assert_eq!((report.records, addresses.0.len()), (2000, 1));
     }
 
     #[test]

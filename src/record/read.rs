@@ -97,7 +97,7 @@ fn read_parquet<S: RecordSink>(source: &mut dyn Read, lines: &mut Lines<'_, S>) 
     if bytes.len() as u64 > limit {
         return Err(ObjectError::Parquet(format!("larger than {limit} bytes")));
     }
-    parquet::read(bytes.into(), lines)
+    parquet::read(&bytes.into(), lines)
 }
 
 /// A source that failed while its head was read fails again where it stood.
