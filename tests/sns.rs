@@ -73,7 +73,7 @@ fn bodies(messages: &[Value]) -> Vec<&str> {
     messages.iter().map(|message| message["Body"].as_str().unwrap()).collect()
 }
 
-fn sorted<'a>(mut lines: Vec<&'a str>) -> Vec<&'a str> {
+fn sorted(mut lines: Vec<&str>) -> Vec<&str> {
     lines.sort_unstable();
     lines
 }

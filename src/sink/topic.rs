@@ -21,7 +21,7 @@ impl Topic {
 
     /// Whether messages keep their order and repeats are dropped.
     pub fn is_fifo(&self) -> bool {
-        self.arn.ends_with(".fifo")
+        self.arn.strip_suffix(".fifo").is_some()
     }
 }
 

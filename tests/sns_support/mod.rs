@@ -2,6 +2,7 @@
 //! that gives prepared answers, and notes what it was asked.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -102,12 +103,15 @@ fn written(answer: &Answer, messages: usize) -> (u16, String) {
     for at in 0..told {
         match refused.iter().find(|(place, ..)| *place == at) {
             Some((_, code, message)) => {
-                failed += &format!(
+                let _ = write!(
+                    failed,
                     "<member><Id>{at}</Id><Code>{code}</Code><Message>{message}</Message>\
                      <SenderFault>false</SenderFault></member>"
                 );
             }
-            None => taken += &format!("<member><Id>{at}</Id><MessageId>m-{at}</MessageId></member>"),
+            None => {
+                let _ = write!(taken, "<member><Id>{at}</Id><MessageId>m-{at}</MessageId></member>");
+            }
         }
     }
     let body = format!(

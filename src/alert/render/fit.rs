@@ -3,6 +3,8 @@
 //! Ordinary alerts are a few kilobytes. Those that are not have many ENIs, objects or destinations,
 //! or texts that somebody made long on purpose.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use super::plain::{cut, hides};
@@ -92,7 +94,7 @@ fn escaped(json: &str) -> String {
         if c.is_control() || hides(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(out, "\\u{unit:04x}");
             }
         } else {
             out.push(c);
