@@ -43,8 +43,15 @@ impl Drop for MiniStack {
 }
 
 impl MiniStack {
-    pub fn start() -> Self {
-        let venv = venv();
+    /// A peer of its own; `None`, said aloud, on a machine that has no way to it.
+    pub fn start() -> Option<Self> {
+        let venv = match venv() {
+            Ok(venv) => venv,
+            Err(needs) => {
+                eprintln!("not run: {needs}");
+                return None;
+            }
+        };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = fs::File::create(venv.join(format!("ministack-{port}.log"))).unwrap();
         let child = Command::new(venv.join("bin/ministack"))
@@ -64,7 +71,7 @@ impl MiniStack {
             assert!(start.elapsed() < READY_WITHIN, "MiniStack is not ready: see {}", venv.display());
             std::thread::sleep(Duration::from_millis(50));
         }
-        peer
+        Some(peer)
     }
 
     /// An action of SNS; the text of `element` in the answer.
@@ -152,26 +159,27 @@ fn signed(service: &str) -> String {
     )
 }
 
-/// The environment with the peer in it.
-fn venv() -> PathBuf {
+/// The environment with the peer in it, or what is needed for it.
+fn venv() -> Result<PathBuf, String> {
     let _one_at_a_time = VENV.lock().unwrap_or_else(PoisonError::into_inner);
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(MINISTACK);
     let complete = root.join("complete");
     if complete.exists() {
-        return root;
+        return Ok(root);
     }
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(&root).unwrap();
-    must_run(Command::new("python3").args(["-m", "venv"]).arg(&root), "python3 with its venv module");
+    run(Command::new("python3").args(["-m", "venv"]).arg(&root), "python3 with its venv module")?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MINISTACK];
-    must_run(Command::new(root.join("bin/python")).args(pip), "pip and a way to PyPI");
+    run(Command::new(root.join("bin/python")).args(pip), "pip and a way to PyPI")?;
     fs::write(complete, MINISTACK).unwrap();
-    root
+    Ok(root)
 }
 
-fn must_run(command: &mut Command, needs: &str) {
-    let output = command.output();
-    let output = output.unwrap_or_else(|error| panic!("this test needs {needs}: {command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "this test needs {needs}: {command:?}: {said}");
+fn run(command: &mut Command, needs: &str) -> Result<(), String> {
+    let output = command.output().map_err(|e| format!("{needs} is needed: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{needs} is needed: {}", String::from_utf8_lossy(&output.stderr)))
 }
