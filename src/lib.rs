@@ -2,6 +2,7 @@
 //! and says, with evidence that can be recomputed, when data leaves for somewhere it should not.
 
 pub mod alert;
+mod aws;
 pub mod baseline;
 pub mod cli;
 pub mod config;
@@ -16,5 +17,6 @@ pub mod pipeline;
 pub mod record;
 pub mod scan;
 pub mod simulate;
+pub mod sink;
 pub mod source;
 pub mod window;

@@ -85,5 +85,14 @@ pub const S3_BYTES_PER_OBJECT_MAX: u32 = 8 << 20;
 pub const S3_DOWNLOADS_MAX: usize = 32;
 /// S3 folders listed at a time.
 pub const S3_LISTINGS_MAX: usize = 16;
+/// Bytes of an SNS message with its attributes, and of all messages of a batch (`Publish`,
+/// `PublishBatch`).
+pub const SNS_MESSAGE_BYTES_MAX: usize = 262_144;
+/// Messages of a batch (`PublishBatch`).
+pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
+/// Characters of an SNS subject: "fewer than 100".
+pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
+/// Alerts named that could not be published; more are counted.
+pub const UNDELIVERED_NAMED_MAX: usize = 20;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);

@@ -5,6 +5,7 @@ mod build;
 mod counterfactual;
 mod guardduty;
 pub mod model;
+pub mod render;
 mod text;
 
 pub use crate::detect::Severity;

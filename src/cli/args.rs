@@ -8,17 +8,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::s3_args::S3Args;
 use super::when::{self, When};
 use crate::alert::Severity;
+use crate::sink::Topic;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    done, and --fail-on was given and reached
   2    usage or configuration error, or an input or output that cannot be opened
-  3    finished but partial: objects failed or could not be listed, or a limit cost detail
+  3    finished but partial: objects failed or could not be listed, a limit cost detail,
+       or alerts could not be published
   130  interrupted; what was seen until then is reported
 
 Every flag has an environment twin: --fail-on is OUTFLOW_FAIL_ON.
-Data goes to stdout, everything else to stderr. The network is used for s3:// inputs only.";
+Data goes to stdout, everything else to stderr. The network is used for s3:// inputs
+and for --sns-topic-arn only.";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -27,7 +30,8 @@ Examples:
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
   outflow scan ./AWSLogs --guardduty ./findings
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
-  outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake";
+  outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
+  outflow scan ./AWSLogs --last 1d --sns-topic-arn arn:aws:sns:eu-west-1:111111111111:outflow";
 
 /// Reads AWS VPC Flow Logs and says, with evidence, when data leaves for somewhere it should not.
 #[derive(Debug, Parser)]
@@ -145,6 +149,12 @@ pub(super) struct ScanArgs {
     /// Exit with 1 when an emitted alert is at least this severe
     #[arg(long, env = "OUTFLOW_FAIL_ON", value_name = "SEVERITY", value_parser = severity)]
     pub(super) fail_on: Option<Severity>,
+    /// Publish what is emitted to this SNS topic too; FIFO topics end in `.fifo`
+    #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]
+    pub(super) sns_topic_arn: Option<Topic>,
+    /// Do not publish: print the messages to the standard error, one JSON object a line
+    #[arg(long, env = "OUTFLOW_SNS_DRY_RUN", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
+    pub(super) sns_dry_run: bool,
     #[command(flatten)]
     pub(super) s3: S3Args,
 }

@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod printer;
 mod progress;
+mod publish;
 mod render;
 mod s3_args;
 mod scan;

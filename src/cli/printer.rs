@@ -18,7 +18,7 @@ pub(super) struct Printer {
     has_header: bool,
     /// What a table will show.
     blocks: Vec<Block>,
-    /// The scan has something to do beside printing: a lake to complete.
+    /// The scan has something to do beside printing: a lake to complete, alerts to publish.
     outlives_reader: bool,
     /// The reader of the output has left, as `head` does.
     left: Option<Error>,
@@ -33,15 +33,15 @@ impl Printer {
             output: Output::open(args.output.out.as_deref(), args.output.force, term)?,
             has_header: false,
             blocks: Vec::new(),
-            outlives_reader: args.lake.is_some(),
+            outlives_reader: args.lake.is_some() || args.sns_topic_arn.is_some(),
             left: None,
         })
     }
 
     /// Takes the alerts of a day.
     ///
-    /// A reader that leaves ends the scan, unless there is a lake: its days are not to be missing
-    /// because somebody looked at the first lines only.
+    /// A reader that leaves ends the scan, unless there is a lake or a topic: nothing is to be missing
+    /// there because somebody looked at the first lines only.
     pub(super) fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
         if self.left.is_some() {
             return Ok(());

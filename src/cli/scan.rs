@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::args::ScanArgs;
 use super::printer::Printer;
 use super::progress::{self, INTERRUPTED, Meter};
+use super::publish::Publisher;
 use super::summary::summary;
 use super::term::Term;
 use super::text::{bytes, plural, safe};
@@ -17,12 +18,14 @@ use crate::error::Error;
 use crate::scan::{FindingObjects, OnAlerts, ScanOptions, ScanReport, read_finding_objects, scan};
 use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, SCHEME, Source};
 
-/// Exit code when objects failed or could not be listed, or a limit cost detail.
+/// Exit code when objects failed or could not be listed, a limit cost detail, or alerts were not
+/// delivered.
 const PARTIAL: u8 = 3;
 
 pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
     let mut local = args.inputs.clone();
-    let remote = S3Inputs::take(&mut local, &args.s3.over(&config.s3))?;
+    let aws = args.s3.over(&config.s3);
+    let remote = S3Inputs::take(&mut local, &aws)?;
     let mut listing = source::list(&local)?;
     let (from, to) = time_range(args, &listing.objects, &remote)?;
     remote.list(from, to, &mut listing)?;
@@ -53,6 +56,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         term.print(&text)?;
         return Ok(if unreadable { PARTIAL } else { 0 });
     }
+    let mut publisher = Publisher::open(args, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
     let config = with_overrides(args, config);
     let options = ScanOptions {
@@ -62,11 +66,22 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         lake: args.lake.clone(),
         findings: read_findings(finding_paths, &findings.objects)?,
     };
-    let (report, took) =
-        measured_scan(listing.objects, &config, &options, term, &mut |found| printer.take(found))?;
-    printer.finish()?;
-    term.say(&summary(&report, took, term.verbose));
-    Ok(exit_code(&report, args.fail_on, unreadable))
+    let scanned = measured_scan(listing.objects, &config, &options, term, &mut |found| {
+        // Neither may keep alerts from the other.
+        let printed = printer.take(found);
+        publisher.take(found).and(printed)
+    });
+    let printed = scanned.and_then(|(report, took)| {
+        printer.finish()?;
+        term.say(&summary(&report, took, term.verbose));
+        Ok(report)
+    });
+    let is_delivered = publisher.finish(term);
+    match printed {
+        Ok(report) => Ok(exit_code(&report, args.fail_on, unreadable || !is_delivered)),
+        Err(error) if error.is_broken_pipe() && !is_delivered => Ok(PARTIAL),
+        Err(error) => Err(error),
+    }
 }
 
 /// The findings in `objects`; `None` when none were asked for.
@@ -192,12 +207,12 @@ fn plan(listing: &Listing, pruned: Pruned, from: Option<i64>, to: Option<i64>) -
     out
 }
 
-fn exit_code(report: &ScanReport, fail_on: Option<Severity>, unreadable: bool) -> u8 {
+fn exit_code(report: &ScanReport, fail_on: Option<Severity>, something_missing: bool) -> u8 {
     let seen = &report.seen;
     match fail_on {
         _ if seen.stopped => INTERRUPTED,
         Some(least) if report.found.reaches(least) => 1,
-        _ if seen.objects_failed > 0 || seen.rolled_up_eni_hours > 0 || unreadable => PARTIAL,
+        _ if seen.objects_failed > 0 || seen.rolled_up_eni_hours > 0 || something_missing => PARTIAL,
         _ => 0,
     }
 }

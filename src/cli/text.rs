@@ -1,6 +1,6 @@
 //! Numbers and foreign text as people can safely read them.
 
-use std::fmt::Write as _;
+pub(super) use crate::alert::render::safe;
 
 /// Bytes in binary units with three significant digits: `1.21 GiB`.
 pub(super) fn bytes(count: u64) -> String {
@@ -37,25 +37,6 @@ pub(super) fn count(number: u64) -> String {
 pub(super) fn plural(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {noun}{s}", count(number))
-}
-
-/// Makes text that came from a log safe for a terminal: control characters (which could move the
-/// cursor or recolour) and characters that hide or reorder text are shown as escapes.
-pub(super) fn safe(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let hides = matches!(
-            u32::from(c),
-            0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF
-                | 0xFFF0..=0xFFFB | 0xE0000..=0xE007F
-        );
-        if c.is_control() || hides {
-            let _ = write!(out, "{}", c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// Cut to `width` characters with an ellipsis in the middle: the two ends of an id or address
@@ -119,12 +100,6 @@ mod tests {
     fn thousands_are_separated() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([plural(1, "ENI"), plural(2, "ENI")], ["1 ENI", "2 ENIs"]);
-    }
-
-    #[test]
-    fn a_log_cannot_drive_the_terminal() {
-        assert_eq!(safe("a\x1b[31mb\r\n\u{202e}c\u{9b}"), "a\\u{1b}[31mb\\u{d}\\u{a}\\u{202e}c\\u{9b}");
-        assert_eq!(safe("größer → 7"), "größer → 7");
     }
 
     #[test]

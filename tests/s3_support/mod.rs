@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 
+#[path = "../command_support/mod.rs"]
+mod command_support;
 pub mod faults;
 pub mod store;
 
@@ -16,6 +18,7 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+pub use command_support::bare;
 use faults::Faults;
 use store::Store;
 
@@ -110,21 +113,4 @@ fn folder(request: &str) -> Option<String> {
     value("list-type")?;
     let folder = value("prefix").unwrap_or_default().replace("%2F", "/").replace("%3D", "=");
     Some(if value("delimiter").is_some() { folder } else { format!("{folder}*") })
-}
-
-/// The command line without anything of this machine: no settings, no credentials, no metadata
-/// service.
-pub fn bare(dir: &Path) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("outflow"));
-    let foreign = ["OUTFLOW_", "AWS_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"];
-    for (name, _) in std::env::vars().filter(|(name, _)| foreign.iter().any(|start| name.starts_with(start)))
-    {
-        command.env_remove(name);
-    }
-    command.env("AWS_EC2_METADATA_DISABLED", "true");
-    command
-        .env("AWS_CONFIG_FILE", dir.join("no-config"))
-        .env("AWS_SHARED_CREDENTIALS_FILE", dir.join("none"));
-    command.current_dir(dir);
-    command
 }

@@ -4,39 +4,11 @@
 
 use std::error::Error as StdError;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::client::Bucket;
-use crate::error::Error;
-
-/// Characters of a message of S3 that are kept: enough for two ARNs and the reason.
-const MESSAGE_CHARS_MAX: usize = 600;
-
-/// A cause and its remedy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) cause: String,
-    pub(super) remedy: String,
-}
-
-impl Fault {
-    fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { cause: cause.into(), remedy: remedy.into() }
-    }
-
-    /// Both in one line, for the list of failed objects.
-    pub(super) fn line(&self) -> String {
-        format!("{} ({})", self.cause, self.remedy)
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        Self::Service { message: fault.cause, hint: fault.remedy }
-    }
-}
+use crate::aws::fault::{self, Fault, Symptom, symptom};
 
 /// What was asked of S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,25 +17,6 @@ pub(super) enum Doing {
     List,
     /// Reading an object.
     Get,
-}
-
-/// What the SDK knows about an error, apart from its types.
-#[derive(Debug, Default)]
-struct Symptom {
-    code: String,
-    message: String,
-    status: u16,
-    /// The region the bucket is in, when S3 says so.
-    bucket_region: Option<String>,
-    request_id: Option<String>,
-    /// Why there were no credentials.
-    credentials: Option<CredentialsFault>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum CredentialsFault {
-    Missing,
-    Failed,
 }
 
 /// Explains why `doing` failed.
@@ -81,44 +34,6 @@ where
     explain(&symptom, &way, doing)
 }
 
-fn symptom<E>(error: &SdkError<E, HttpResponse>) -> Symptom
-where
-    E: ProvideErrorMetadata + StdError + 'static,
-{
-    let mut symptom = Symptom::default();
-    if let Some(response) = error.raw_response() {
-        let header = |name: &str| response.headers().get(name).map(one_line);
-        symptom.status = response.status().as_u16();
-        symptom.bucket_region = header("x-amz-bucket-region");
-        symptom.request_id = header("x-amz-request-id");
-    }
-    let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
-    symptom.code = one_line(meta.and_then(|meta| meta.code()).unwrap_or_default());
-    symptom.message = one_line(meta.and_then(|meta| meta.message()).unwrap_or_default());
-    if symptom.message.is_empty() {
-        symptom.message = one_line(&innermost(error));
-    }
-    symptom.credentials = credentials(error);
-    symptom
-}
-
-/// The last word of a chain of errors: the others only say that something failed.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// The error and what it came from.
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
-}
-
-fn credentials(error: &(dyn StdError + 'static)) -> Option<CredentialsFault> {
-    chain(error).find_map(|error| error.downcast_ref::<CredentialsError>()).map(|error| match error {
-        CredentialsError::CredentialsNotLoaded(_) => CredentialsFault::Missing,
-        _ => CredentialsFault::Failed,
-    })
-}
-
 /// What of a bucket's set-up goes into an explanation.
 struct Way<'a> {
     bucket: &'a str,
@@ -129,16 +44,14 @@ struct Way<'a> {
 
 fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
     let (bucket, message) = (way.bucket, symptom.message.as_str());
-    match symptom.credentials {
-        Some(CredentialsFault::Missing) => {
-            return Fault::new(
-                "no AWS credentials found",
-                "set AWS_PROFILE or --profile (`aws sso login` for SSO), AWS_ACCESS_KEY_ID with its secret, or run \
-                 with an instance or task role",
-            );
-        }
-        Some(CredentialsFault::Failed) => return unusable_credentials(message, way),
-        None => {}
+    let common = fault::Way {
+        service: "S3",
+        role_arn: way.role_arn,
+        endpoint_url: way.endpoint_url,
+        endpoint_kind: "an S3 gateway endpoint",
+    };
+    if let Some(fault) = common.explain(symptom) {
+        return fault;
     }
     let code = symptom.code.as_str();
     match code {
@@ -161,19 +74,6 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
             "it is archived in Glacier",
             "restore it first (aws s3api restore-object), or leave its time out with --from",
         ),
-        "RequestTimeTooSkewed" => {
-            Fault::new("the clock of this machine is wrong", "set it; S3 allows 15 minutes")
-        }
-        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => Fault::new(
-            "the AWS credentials have expired",
-            "sign in again (`aws sso login`), or renew the session",
-        ),
-        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidClientTokenId" => {
-            Fault::new(
-                format!("AWS does not accept the credentials: {message}"),
-                "`aws sts get-caller-identity` shows which ones are used; AWS_* variables win over profiles",
-            )
-        }
         _ if is_kms(symptom) => kms(symptom, message),
         "AccessDenied" | "AllAccessDisabled" | "Forbidden" => denied(message, way, doing),
         _ if symptom.status == 403 => denied(message, way, doing),
@@ -181,7 +81,6 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
             format!("S3 keeps answering {code}"),
             "run again later; `attempts` in [s3] says how often it is asked",
         ),
-        "" if symptom.status == 0 => unreachable(message, way),
         _ => other(symptom, message),
     }
 }
@@ -225,8 +124,7 @@ fn kms(symptom: &Symptom, message: &str) -> Fault {
             "enable or restore the key",
         );
     }
-    let key = message.split(|c: char| c.is_whitespace() || c == '"').find(|word| word.contains(":kms:"));
-    let key = key.map_or("the key of the object", |arn| arn.trim_end_matches(['.', ',']));
+    let key = fault::kms_key(message).unwrap_or("the key of the object");
     Fault::new(
         format!("not allowed to decrypt with KMS: {message}"),
         format!(
@@ -249,39 +147,6 @@ fn denied(message: &str, way: &Way<'_>, doing: Doing) -> Fault {
         _ => "in your policy and, for another account's bucket, in the bucket's policy",
     };
     Fault::new(format!("not allowed to {what} {bucket}: {message}"), format!("allow {allow}, {place}{owner}"))
-}
-
-fn unusable_credentials(message: &str, way: &Way<'_>) -> Fault {
-    match way.role_arn {
-        Some(role) => Fault::new(
-            format!("cannot assume {role}: {message}"),
-            "allow sts:AssumeRole on it in your policy, and your principal (and external id) in its trust policy",
-        ),
-        None => Fault::new(
-            format!("the AWS credentials cannot be loaded: {message}"),
-            "`aws sts get-caller-identity` with the same profile says more; for SSO run `aws sso login`",
-        ),
-    }
-}
-
-fn unreachable(message: &str, way: &Way<'_>) -> Fault {
-    match way.endpoint_url {
-        Some(url) => Fault::new(
-            format!("cannot reach {url}: {message}"),
-            "check the endpoint's address and that it is up",
-        ),
-        None => Fault::new(
-            format!("cannot reach S3: {message}"),
-            "check the region's spelling and the way out: an isolated VPC needs an S3 gateway endpoint, others \
-             perhaps HTTPS_PROXY",
-        ),
-    }
-}
-
-/// Foreign text in one line that a terminal can be shown, at most `MESSAGE_CHARS_MAX` characters.
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -360,17 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_does_nothing_to_a_terminal() {
-        assert_eq!(one_line("a\u{1b}[31m\nb\t c\u{7}"), "a[31m b c");
-        assert_eq!(one_line(&"x".repeat(10_000)).len(), MESSAGE_CHARS_MAX);
-    }
-
-    #[test]
     fn an_expected_owner_and_a_role_are_named() {
         let way = Way { expected_owner: Some("111111111111"), role_arn: Some("arn:r"), ..way() };
         let denied = Symptom { code: "AccessDenied".into(), status: 403, ..Symptom::default() };
         assert!(explain(&denied, &way, Doing::List).remedy.contains("belong to account 111111111111"));
-        let failed = Symptom { credentials: Some(CredentialsFault::Failed), ..Symptom::default() };
+        let failed = Symptom { credentials: Some(fault::CredentialsFault::Failed), ..Symptom::default() };
         let fault = explain(&failed, &way, Doing::List);
         assert!(fault.cause.contains("cannot assume arn:r") && fault.remedy.contains("trust policy"));
     }

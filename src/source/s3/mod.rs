@@ -20,6 +20,7 @@ pub(crate) use prefetch::Prefetch;
 pub use url::{S3Url, SCHEME};
 
 use super::{Listing, newest_end_second};
+use crate::aws;
 use crate::config;
 use crate::error::Error;
 use list::{Found, Wanted};
@@ -64,7 +65,7 @@ impl S3Inputs {
             let known = found.iter().find(|(_, have)| have.bucket == url.bucket);
             let bucket = match known {
                 Some((bucket, _)) => Arc::clone(bucket),
-                None => client::runtime()?.block_on(client::connect(&url.bucket, options))?,
+                None => aws::runtime()?.block_on(client::connect(&url.bucket, options))?,
             };
             found.push((bucket, url));
         }
@@ -106,7 +107,7 @@ impl S3Inputs {
         if self.inputs.is_empty() {
             return Ok(Vec::new());
         }
-        client::runtime()?.block_on(async {
+        aws::runtime()?.block_on(async {
             let mut walks = JoinSet::new();
             for (bucket, url) in &self.inputs {
                 let (bucket, url) = (Arc::clone(bucket), url.clone());

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::body::{Download, Part};
-use super::client::runtime;
+use crate::aws;
 use crate::error::Error;
 use crate::limits;
 use crate::source::{ObjectRef, Source};
@@ -48,7 +48,7 @@ impl Prefetch {
     /// When there are no threads to do so on.
     pub(crate) fn start(objects: Arc<[ObjectRef]>) -> Result<Self, Error> {
         let arrivals = Arc::<Arrivals>::default();
-        let feeder = runtime()?.spawn(feed(objects, Closing(Arc::clone(&arrivals))));
+        let feeder = aws::runtime()?.spawn(feed(objects, Closing(Arc::clone(&arrivals))));
         Ok(Self { arrivals, feeder })
     }
 

@@ -1,0 +1,102 @@
+//! `--sns-topic-arn`: alerts to Amazon SNS beside what is printed, or, with `--sns-dry-run`, the
+//! messages to the standard error.
+
+use super::args::ScanArgs;
+use super::term::{BOLD, Term};
+use super::text::{plural, safe};
+use crate::alert::Alert;
+use crate::alert::render::sns;
+use crate::config::S3;
+use crate::error::Error;
+use crate::sink::{Delivery, SnsSink, Topic};
+
+/// Where alerts are published.
+pub(super) enum Publisher {
+    /// Nowhere.
+    None,
+    /// They are shown instead.
+    Shown {
+        /// Where to.
+        topic: Topic,
+        /// How to.
+        term: Term,
+    },
+    /// To a topic.
+    Topic(Box<SnsSink>),
+}
+
+impl Publisher {
+    /// Sets up what `args` ask for. `s3` is the way to AWS, flags included.
+    pub(super) fn open(args: &ScanArgs, s3: &S3, term: Term) -> Result<Self, Error> {
+        Ok(match &args.sns_topic_arn {
+            None => Self::None,
+            Some(topic) if args.sns_dry_run => Self::Shown { topic: topic.clone(), term },
+            Some(topic) => Self::Topic(Box::new(SnsSink::connect(topic.clone(), s3)?)),
+        })
+    }
+
+    /// Takes the alerts of a day.
+    pub(super) fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
+        match self {
+            Self::None => {}
+            Self::Shown { topic, term } => {
+                let emitted = alerts.iter().filter(|alert| alert.emitted);
+                emitted.for_each(|alert| term.must_say(&sns::entry(alert, topic.is_fifo()).to_json()));
+            }
+            Self::Topic(sink) => sink.publish(alerts)?,
+        }
+        Ok(())
+    }
+
+    /// Says what became of the alerts. Whether all were delivered.
+    pub(super) fn finish(self, term: Term) -> bool {
+        let Self::Topic(sink) = self else { return true };
+        let delivery = sink.delivery();
+        term.say(&format!("{BOLD}Published{BOLD:#}\n  {}", plural(delivery.published, "alert")));
+        warnings(delivery).iter().for_each(|line| term.must_say(line));
+        delivery.undelivered.is_empty()
+    }
+}
+
+/// Two lines for each reason why alerts were not delivered.
+fn warnings(delivery: &Delivery) -> Vec<String> {
+    let told = |same: &crate::sink::Undelivered| {
+        let more = same.alerts.saturating_sub(same.ids.len() as u64);
+        let more = if more > 0 { format!(" +{more} more") } else { String::new() };
+        let number = plural(same.alerts, "alert");
+        let ids = same.ids.join(" ");
+        [
+            format!("warning: {number} not published: {} (ids {}{more})", safe(&same.cause), safe(&ids)),
+            format!("{BOLD}hint:{BOLD:#} {}", safe(&same.remedy)),
+        ]
+    };
+    delivery.undelivered.iter().flat_map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::Undelivered;
+
+    #[test]
+    fn each_cause_is_told_once_with_its_remedy() {
+        let same = |alerts, cause: &str| Undelivered {
+            cause: cause.into(),
+            remedy: "do this".into(),
+            alerts,
+            ids: vec!["a1".into(), "b2".into()],
+        };
+        let delivery = Delivery { published: 3, undelivered: vec![same(2, "gone"), same(5, "full\u{1b}")] };
+        let lines: Vec<_> =
+            warnings(&delivery).iter().map(|l| anstream::adapter::strip_str(l).to_string()).collect();
+        assert_eq!(
+            lines,
+            [
+                "warning: 2 alerts not published: gone (ids a1 b2)",
+                "hint: do this",
+                "warning: 5 alerts not published: full\\u{1b} (ids a1 b2 +3 more)",
+                "hint: do this",
+            ]
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! AWS services as real protocol peers: `MiniStack`, in a Python environment below `target/` that
+//! is made on first use.
+
+#![allow(dead_code, reason = "each test binary uses the part it needs")]
+#![allow(clippy::disallowed_methods, reason = "waiting for a process is bounded by the clock")]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "`.fifo` is the end of a name, not of a file"
+)]
+
+pub mod http;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Pinned: it is young and released often.
+const MINISTACK: &str = "ministack==1.5.33";
+/// A cold start takes a second; busy machines are slow.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+pub const REGION: &str = "eu-west-1";
+pub const ACCOUNT: &str = "000000000000";
+
+/// The environment is made once, whichever test comes first.
+static VENV: Mutex<()> = Mutex::new(());
+
+/// A running peer. Dropping it ends it.
+pub struct MiniStack {
+    pub url: String,
+    child: Child,
+}
+
+impl Drop for MiniStack {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl MiniStack {
+    /// A peer of its own; `None`, said aloud, on a machine that has no way to it.
+    pub fn start() -> Option<Self> {
+        let venv = match venv() {
+            Ok(venv) => venv,
+            Err(needs) => {
+                eprintln!("not run: {needs}");
+                return None;
+            }
+        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = fs::File::create(venv.join(format!("ministack-{port}.log"))).unwrap();
+        let child = Command::new(venv.join("bin/ministack"))
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("MINISTACK_REGION", REGION)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut peer = Self { url: format!("http://127.0.0.1:{port}"), child };
+        let start = Instant::now();
+        while http::get(&peer.url, "/_ministack/health").is_none_or(|(status, _)| status != 200) {
+            let ended = peer.child.try_wait().unwrap();
+            assert!(ended.is_none(), "MiniStack ended: see {}/ministack-{port}.log", venv.display());
+            assert!(start.elapsed() < READY_WITHIN, "MiniStack is not ready: see {}", venv.display());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(peer)
+    }
+
+    /// An action of SNS; the text of `element` in the answer.
+    pub fn sns(&self, action: &str, parameters: &[(&str, &str)], element: &str) -> String {
+        let mut form = vec![("Action", action), ("Version", "2010-03-31")];
+        form.extend_from_slice(parameters);
+        let headers =
+            [("Content-Type", "application/x-www-form-urlencoded"), ("Authorization", &signed("sns"))];
+        let (status, answer) = http::post(&self.url, &headers, http::form(&form).as_bytes());
+        assert_eq!(status, 200, "{action}: {answer}");
+        let text = answer.split(&format!("<{element}>")).nth(1).unwrap_or_default();
+        text.split('<').next().unwrap_or_default().to_owned()
+    }
+
+    /// An action of SQS and its answer.
+    pub fn sqs(&self, action: &str, parameters: &Value) -> Value {
+        let target = format!("AmazonSQS.{action}");
+        let headers = [
+            ("Content-Type", "application/x-amz-json-1.0"),
+            ("X-Amz-Target", &target),
+            ("Authorization", &signed("sqs")),
+        ];
+        let (status, answer) = http::post(&self.url, &headers, parameters.to_string().as_bytes());
+        assert_eq!(status, 200, "{action}: {answer}");
+        serde_json::from_str(&answer).unwrap_or_default()
+    }
+
+    pub fn create_topic(&self, name: &str) -> String {
+        let mut parameters = vec![("Name", name)];
+        if name.ends_with(".fifo") {
+            parameters
+                .extend([("Attributes.entry.1.key", "FifoTopic"), ("Attributes.entry.1.value", "true")]);
+        }
+        self.sns("CreateTopic", &parameters, "TopicArn")
+    }
+
+    /// A queue that gets what `topic` publishes and `policy` lets through, each message as it is.
+    pub fn subscribed_queue(&self, name: &str, topic: &str, policy: Option<&str>) -> String {
+        let attributes = if name.ends_with(".fifo") { json!({ "FifoQueue": "true" }) } else { json!({}) };
+        let queue = self.sqs("CreateQueue", &json!({ "QueueName": name, "Attributes": attributes }));
+        let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}");
+        let mut parameters = vec![
+            ("TopicArn", topic),
+            ("Protocol", "sqs"),
+            ("Endpoint", &arn),
+            ("Attributes.entry.1.key", "RawMessageDelivery"),
+            ("Attributes.entry.1.value", "true"),
+        ];
+        if let Some(policy) = policy {
+            parameters
+                .extend([("Attributes.entry.2.key", "FilterPolicy"), ("Attributes.entry.2.value", policy)]);
+        }
+        self.sns("Subscribe", &parameters, "SubscriptionArn");
+        queue["QueueUrl"].as_str().unwrap().to_owned()
+    }
+
+    /// Takes all messages out of a queue.
+    pub fn drain(&self, queue: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let wanted = json!({
+                "QueueUrl": queue,
+                "MaxNumberOfMessages": 10,
+                "MessageAttributeNames": ["All"],
+                "MessageSystemAttributeNames": ["All"],
+            });
+            let answer = self.sqs("ReceiveMessage", &wanted);
+            let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+            if messages.is_empty() {
+                return all;
+            }
+            for message in messages {
+                let receipt = json!({ "QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"] });
+                self.sqs("DeleteMessage", &receipt);
+                all.push(message);
+            }
+        }
+    }
+}
+
+/// The part of a signature that says for which service it is: the peer asks no more.
+fn signed(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20260301/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+/// The environment with the peer in it, or what is needed for it.
+fn venv() -> Result<PathBuf, String> {
+    let _one_at_a_time = VENV.lock().unwrap_or_else(PoisonError::into_inner);
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(MINISTACK);
+    let complete = root.join("complete");
+    if complete.exists() {
+        return Ok(root);
+    }
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(&root).unwrap();
+    run(Command::new("python3").args(["-m", "venv"]).arg(&root), "python3 with its venv module")?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MINISTACK];
+    run(Command::new(root.join("bin/python")).args(pip), "pip and a way to PyPI")?;
+    fs::write(complete, MINISTACK).unwrap();
+    Ok(root)
+}
+
+fn run(command: &mut Command, needs: &str) -> Result<(), String> {
+    let output = command.output().map_err(|e| format!("{needs} is needed: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{needs} is needed: {}", String::from_utf8_lossy(&output.stderr)))
+}
