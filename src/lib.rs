@@ -19,4 +19,5 @@ pub mod scan;
 pub mod simulate;
 pub mod sink;
 pub mod source;
+pub mod telemetry;
 pub mod window;
