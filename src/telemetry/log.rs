@@ -22,6 +22,8 @@ pub enum LogFormat {
     Json,
 }
 
+const LEVELS: &str = "use off, error, warn, info, debug or trace";
+
 /// Which events are written.
 ///
 /// A level (`off`, `error`, `warn`, `info`, `debug`, `trace`) is that of `outflow` itself: what it
@@ -41,11 +43,13 @@ impl FromStr for LogFilter {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let directives = match text.parse::<LevelFilter>() {
+            // Nothing is a level to `tracing`.
+            Ok(_) if text.is_empty() => return Err(LEVELS.to_owned()),
             Ok(level) if level <= LevelFilter::WARN => level.to_string(),
             Ok(level) => format!("warn,outflow={level}"),
             Err(_) if text.contains('=') => text.to_owned(),
             // As a directive it would be the name of a target, and silence all others.
-            Err(_) => return Err("use off, error, warn, info, debug or trace".to_owned()),
+            Err(_) => return Err(LEVELS.to_owned()),
         };
         let filter = Self(directives);
         filter.filter().map(|_| filter)
