@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ const CFN_LINT: &str = "cfn-lint==1.58.0";
 const TO_JSON: &str = "import json, sys; from cfnlint.decode import cfn_yaml; \
                        print(json.dumps(cfn_yaml.load(sys.argv[1])))";
 
-/// What the watcher may do, beside writing the lake.
+/// What the watcher may do; `s3:PutObject` in the bucket of the lake only.
 const WATCHER: [&str; 10] = [
     "kms:Decrypt",
     "kms:GenerateDataKey*",
@@ -41,12 +42,16 @@ fn venv() -> Option<PathBuf> {
     peers::venv::with(CFN_LINT).map_err(|needs| eprintln!("not run: {needs}")).ok()
 }
 
-fn template() -> Option<Value> {
-    let python = venv()?.join("bin/python");
-    let path = root().join("deploy/outflow-watch.yaml");
-    let output = Command::new(python).args(["-c", TO_JSON]).arg(path).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+/// The template, read once.
+fn template() -> Option<&'static Value> {
+    static TEMPLATE: LazyLock<Option<Value>> = LazyLock::new(|| {
+        let python = venv()?.join("bin/python");
+        let path = root().join("deploy/outflow-watch.yaml");
+        let output = Command::new(python).args(["-c", TO_JSON]).arg(path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(serde_json::from_slice(&output.stdout).unwrap())
+    });
+    TEMPLATE.as_ref()
 }
 
 /// The statements of a policy, those under conditions too.
