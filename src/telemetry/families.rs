@@ -137,7 +137,8 @@ impl Told {
         let outbox = "Alerts that are decided and not yet published";
         let spent = "Alerts of the current event-time day that count against the budget";
         let allowed = "Alerts that the budget allows for the current event-time day";
-        let coverage = "Share of the five-minute objects expected for the latest closed hour that were read; NaN before the first";
+        let coverage =
+            "Share of the latest closed hour that could be seen, mean over interfaces; NaN before the first";
         let told = Self {
             incidents: add(page, "incidents", None, "Incidents that were told, by severity"),
             incidents_kept_back: add(page, "incidents_kept_back", None, kept_back),

@@ -81,8 +81,8 @@ impl Metrics {
         self.progress.closed_until_second.set(end_second as f64);
     }
 
-    /// The share, from 0 to 1, of the five-minute objects expected for the latest closed hour that
-    /// were read.
+    /// The share, from 0 to 1, of the latest closed hour that could be seen, mean over interfaces:
+    /// `Coverage::seen_share`.
     pub fn coverage(&self, share: f64) {
         self.told.coverage.set(share);
     }
