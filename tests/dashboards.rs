@@ -55,7 +55,7 @@ fn live_well(metrics: &Metrics) {
     metrics.hour_closed(now as i64 - 3600);
     metrics.coverage(0.999);
     metrics.corrected(7);
-    metrics.checkpoint_written(now, 20_000, Duration::from_millis(3));
+    metrics.checkpoint_written(now, 20_000);
     metrics.incident(Severity::High, true);
     metrics.incident(Severity::Low, false);
     metrics.withdrawn();

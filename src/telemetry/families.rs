@@ -17,8 +17,6 @@ use crate::record::SkipReason;
 
 /// Only grows.
 pub(super) type Count = Counter<u64, AtomicU64>;
-/// Only grows, and has a fraction.
-pub(super) type Sum = Counter<f64, AtomicU64>;
 /// A whole number that goes up and down.
 pub(super) type Amount = Gauge<u64, AtomicU64>;
 /// A number with a fraction that goes up and down.
@@ -96,18 +94,15 @@ pub(super) struct State {
     pub(super) checkpoints: PerLabel<CheckpointOutcome, Count>,
     pub(super) checkpoint_second: Level,
     pub(super) checkpoint_bytes: Amount,
-    pub(super) checkpoint_writing_seconds: Sum,
 }
 
 impl State {
     pub(super) fn register(page: &mut Registry) -> Self {
         let second = "When the checkpoint on disk was last all there is, as Unix time; before the first, when the process began";
-        let took = "Time spent on writing checkpoints";
         Self {
             checkpoints: add(page, "checkpoints", None, "Checkpoints, by what became of them"),
             checkpoint_second: add(page, "checkpoint_timestamp", SECONDS, second),
             checkpoint_bytes: add(page, "checkpoint", BYTES, "Size of the latest checkpoint"),
-            checkpoint_writing_seconds: add(page, "checkpoint_writing", SECONDS, took),
         }
     }
 }

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_checkpoint_makes_it_well_until_it_has_grown_old() {
         let metrics = Metrics::new(1000.0);
-        metrics.checkpoint_written(2000.0, 10, Duration::ZERO);
+        metrics.checkpoint_written(2000.0, 10);
         let health = at(&metrics, 2299.0);
         assert!(health.is_ok() && health.checkpointed);
         assert!((health.checkpoint_age_seconds - 299.0).abs() < 1e-9);

@@ -1,7 +1,5 @@
 //! One method per event of the watcher. `families.rs` has the names.
 
-use std::time::Duration;
-
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
@@ -93,11 +91,10 @@ impl Metrics {
         self.progress.objects_reread.inc_by(objects);
     }
 
-    /// A checkpoint of `bytes` is on disk at `now_second`, Unix seconds, after `took`.
-    pub fn checkpoint_written(&self, now_second: f64, bytes: u64, took: Duration) {
+    /// A checkpoint of `bytes` is on disk at `now_second`, Unix seconds.
+    pub fn checkpoint_written(&self, now_second: f64, bytes: u64) {
         self.state.checkpoints.of(CheckpointOutcome::Written).inc();
         self.state.checkpoint_bytes.set(bytes);
-        self.state.checkpoint_writing_seconds.inc_by(took.as_secs_f64());
         self.checkpoint_current(now_second);
     }
 
@@ -257,7 +254,7 @@ mod tests {
         let before = series(&metrics);
         metrics.object_read(&ReadReport::default());
         metrics.messages(MessageOutcome::NotAnEvent, 1);
-        metrics.checkpoint_written(1.0, 1, Duration::from_secs(1));
+        metrics.checkpoint_written(1.0, 1);
         metrics.hour_closed(3600);
         metrics.coverage(0.5);
         metrics.delivered(DeliveryOutcome::Failed, 3);
