@@ -170,7 +170,7 @@ impl Metrics {
         self.progress.queue_lag_seconds.get()
     }
 
-    /// The page in the OpenMetrics text format 1.0.0.
+    /// The page in the `OpenMetrics` text format 1.0.0.
     pub fn page(&self) -> String {
         let mut page = String::new();
         text::encode(&mut page, &self.registry).expect("writing into a text cannot fail");

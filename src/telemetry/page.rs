@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 
 use super::{Health, Metrics};
 
-/// OpenMetrics 1.0, section "Overall structure"; Prometheus reads it since 2.5.
+/// `OpenMetrics` 1.0, section "Overall structure"; Prometheus reads it since 2.5.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";

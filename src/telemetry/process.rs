@@ -1,7 +1,7 @@
 //! The process as the kernel sees it, looked up at each scrape.
 //!
 //! The name is the one that all Prometheus client libraries use. Memory comes from
-//! `/proc/self/status` (proc_pid_status(5)), which gives kB where `/proc/self/statm` gives pages
+//! `/proc/self/status` (`proc_pid_status(5)`), which gives kB where `/proc/self/statm` gives pages
 //! of a size that it does not tell. Where there is no such file the metric is absent.
 
 use std::{fmt, fs};
