@@ -77,8 +77,7 @@ fn live_sick(metrics: &Metrics) {
     metrics.queue_lag(7200.0);
     metrics.hour_closed(now as i64 - 6 * 3600);
     metrics.coverage(0.5);
-    metrics.checkpoint_current(now - 7200.0);
-    metrics.checkpoint_failed();
+    metrics.checkpoint_written(now - 7200.0, 20_000);
     metrics.incident(Severity::Critical, true);
     metrics.delivered(DeliveryOutcome::Failed, 1);
     metrics.delivered(DeliveryOutcome::Refused, 1);

@@ -43,7 +43,7 @@ fn a_supervisor_sees_from_the_status_whether_it_is_well() {
     assert_eq!((status, &health["status"]), (200, &"ok".into()), "{body}");
     let (metrics, _server, url) = serve(|| 1061.0);
     assert_eq!(get(&url, "/healthz").unwrap().0, 503);
-    metrics.checkpoint_current(1060.0);
+    metrics.checkpoint_written(1060.0, 10);
     assert_eq!(get(&url, "/healthz").unwrap().0, 200);
 }
 

@@ -8,9 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
-use super::labels::{
-    CheckpointOutcome, DeliveryOutcome, MessageOutcome, ObjectOutcome, PerLabel, RecordStatus,
-};
+use super::labels::{DeliveryOutcome, MessageOutcome, ObjectOutcome, PerLabel, RecordStatus};
 use crate::baseline::eni::Tier;
 use crate::detect::Severity;
 use crate::record::SkipReason;
@@ -91,16 +89,17 @@ impl Progress {
 /// What would survive a crash.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) checkpoints: PerLabel<CheckpointOutcome, Count>,
+    pub(super) checkpoints: Count,
     pub(super) checkpoint_second: Level,
     pub(super) checkpoint_bytes: Amount,
 }
 
 impl State {
     pub(super) fn register(page: &mut Registry) -> Self {
-        let second = "When the checkpoint on disk was last all there is, as Unix time; before the first, when the process began";
+        let second =
+            "When the latest checkpoint was written, as Unix time; before the first, when the process began";
         Self {
-            checkpoints: add(page, "checkpoints", None, "Checkpoints, by what became of them"),
+            checkpoints: add(page, "checkpoints", None, "Checkpoints written"),
             checkpoint_second: add(page, "checkpoint_timestamp", SECONDS, second),
             checkpoint_bytes: add(page, "checkpoint", BYTES, "Size of the latest checkpoint"),
         }

@@ -148,27 +148,6 @@ impl Label for DeliveryOutcome {
     }
 }
 
-/// What became of a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CheckpointOutcome {
-    /// On disk.
-    Written,
-    /// Not written; the one before still holds.
-    Failed,
-}
-
-impl Label for CheckpointOutcome {
-    const NAME: &'static str = "outcome";
-    const VALUES: &'static [Self] = &[Self::Written, Self::Failed];
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// What a record says about its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordStatus {
@@ -241,7 +220,6 @@ mod tests {
         assert_eq!(ObjectOutcome::VALUES.len(), ObjectOutcome::Foreign as usize + 1);
         assert_eq!(MessageOutcome::VALUES.len(), MessageOutcome::NotAnEvent as usize + 1);
         assert_eq!(DeliveryOutcome::VALUES.len(), DeliveryOutcome::Refused as usize + 1);
-        assert_eq!(CheckpointOutcome::VALUES.len(), CheckpointOutcome::Failed as usize + 1);
         assert_eq!(RecordStatus::VALUES.len(), RecordStatus::SkipData as usize + 1);
     }
 
@@ -251,7 +229,6 @@ mod tests {
             texts::<ObjectOutcome>(),
             texts::<MessageOutcome>(),
             texts::<DeliveryOutcome>(),
-            texts::<CheckpointOutcome>(),
             texts::<RecordStatus>(),
             texts::<SkipReason>(),
             texts::<Severity>(),

@@ -5,7 +5,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::families::{Level, Progress, Reading, State, Told, add};
-use super::labels::{CheckpointOutcome, DeliveryOutcome, MessageOutcome, ObjectOutcome, RecordStatus};
+use super::labels::{DeliveryOutcome, MessageOutcome, ObjectOutcome, RecordStatus};
 use super::process::Process;
 use crate::baseline::eni::Tier;
 use crate::detect::Severity;
@@ -91,22 +91,12 @@ impl Metrics {
         self.progress.objects_reread.inc_by(objects);
     }
 
-    /// A checkpoint of `bytes` is on disk at `now_second`, Unix seconds.
+    /// A checkpoint of `bytes` is on disk at `now_second`, Unix seconds. A watcher with nothing to do
+    /// writes them too, so that an old one always means that something is wrong.
     pub fn checkpoint_written(&self, now_second: f64, bytes: u64) {
-        self.state.checkpoints.of(CheckpointOutcome::Written).inc();
+        self.state.checkpoints.inc();
         self.state.checkpoint_bytes.set(bytes);
-        self.checkpoint_current(now_second);
-    }
-
-    /// At `now_second`, Unix seconds, there is nothing that the checkpoint on disk does not hold.
-    /// To be said again and again by a watcher that has nothing to do, for it to count as well.
-    pub fn checkpoint_current(&self, now_second: f64) {
         self.state.checkpoint_second.set(now_second);
-    }
-
-    /// A checkpoint could not be written.
-    pub fn checkpoint_failed(&self) {
-        self.state.checkpoints.of(CheckpointOutcome::Failed).inc();
     }
 
     /// An incident was decided, or has a new revision; `told` or kept back.
@@ -154,15 +144,15 @@ impl Metrics {
         self.started_second.get()
     }
 
-    /// When the checkpoint on disk was last all there is, Unix seconds; before the first, when the
-    /// process began.
+    /// When the latest checkpoint was written, Unix seconds; before the first, when the process
+    /// began.
     pub(super) fn checkpoint_second(&self) -> f64 {
         self.state.checkpoint_second.get()
     }
 
     /// Whether a checkpoint was written since the process began.
     pub(super) fn has_checkpoint(&self) -> bool {
-        self.state.checkpoints.of(CheckpointOutcome::Written).get() > 0
+        self.state.checkpoints.get() > 0
     }
 
     /// Age of the oldest message that is not done, seconds.
