@@ -2,6 +2,7 @@
 //! needed and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
 
 mod peers;
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 /// Pinned: new releases know new rules.
 const CFN_LINT: &str = "cfn-lint==1.58.0";
-/// Prints the template as JSON, with `!Ref` and its like as CloudFormation takes them there.
+/// Prints the template as JSON, with `!Ref` and its like spelled out.
 const TO_JSON: &str = "import json, sys; from cfnlint.decode import cfn_yaml; \
                        print(json.dumps(cfn_yaml.load(sys.argv[1])))";
 
@@ -153,7 +154,7 @@ fn a_message_that_cannot_be_taken_is_kept_longer_than_the_others() {
     }
 }
 
-/// The policy for those who do not use CloudFormation is the same one.
+/// The policy for those who do not use `CloudFormation` is the same one.
 #[test]
 fn the_policy_of_the_handbook_is_that_of_the_template() {
     let handbook = fs::read_to_string(root().join("deploy/README.md")).unwrap();

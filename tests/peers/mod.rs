@@ -1,6 +1,7 @@
 //! AWS services as real protocol peers: `MiniStack`, in a Python environment of its own.
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
+#![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
 #![allow(clippy::disallowed_methods, reason = "waiting for a process is bounded by the clock")]
 #![allow(
     clippy::case_sensitive_file_extension_comparisons,

@@ -1,6 +1,7 @@
 //! A real Prometheus of its own, and as much of its HTTP API as the tests ask.
 
 #![allow(clippy::disallowed_methods, reason = "waiting for a process is bounded by the clock")]
+#![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
 
 use std::fs;
 use std::io::{Read, Write};
