@@ -58,6 +58,7 @@ mod tests {
     fn ask(method: &Method, path: &str, now_second: f64) -> Answer {
         let metrics = Arc::new(Metrics::new(1000.0));
         metrics.queue_lag(12.5);
+        metrics.checkpoint_written(1000.0, 10);
         Pages { metrics, checkpoint_age_max: Duration::from_mins(1) }.answer(method, path, now_second)
     }
 
