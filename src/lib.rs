@@ -22,4 +22,6 @@ pub mod scan;
 pub mod simulate;
 pub mod sink;
 pub mod source;
+#[cfg(feature = "aws")]
+pub mod telemetry;
 pub mod window;

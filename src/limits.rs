@@ -1,5 +1,7 @@
 //! Every bound in one place. Reaching one is a named, counted event, never a silent loss.
 
+use std::time::Duration;
+
 /// Longest line accepted, bytes. The longest AWS can write with all 54 columns and 2,048-byte
 /// tags percent-encoded is about 45 KB.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -94,5 +96,13 @@ pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
 pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
 /// Alerts named that could not be published; more are counted.
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
+/// Connections to `/metrics` and `/healthz` at a time: a scraper or two, a probe and a person.
+pub const TELEMETRY_CONNECTIONS_MAX: usize = 16;
+/// Time for such a connection with its one request.
+pub const TELEMETRY_CONNECTION_SECONDS_MAX: Duration = Duration::from_secs(10);
+/// Bytes of such a request before its body, which is not read; hyper asks for 8 KiB at least.
+pub const TELEMETRY_HEAD_BYTES_MAX: usize = 16 << 10;
+/// Headers of such a request. Browsers send about 20.
+pub const TELEMETRY_HEADERS_MAX: usize = 64;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
