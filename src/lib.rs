@@ -16,6 +16,7 @@ pub mod net;
 pub mod pipeline;
 pub mod record;
 pub mod scan;
+pub mod schema;
 pub mod simulate;
 pub mod sink;
 pub mod source;

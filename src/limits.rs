@@ -42,6 +42,8 @@ pub const SKIP_SAMPLE_CHARS_MAX: usize = 80;
 pub const PAIRS_PER_ENI_HOUR_MAX: usize = 16_384;
 /// Objects named as the input of one ENI-hour; more are counted.
 pub const OBJECTS_PER_HOUR_NAMED_MAX: usize = 64;
+/// Destinations that an export keeps apart; about 300 bytes each.
+pub const EXPORT_DESTINATIONS_MAX: usize = 2_000_000;
 /// Failed objects named by a scan; more are counted. A month of broken objects has one cause.
 pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 /// Days of history a baseline looks back.

@@ -13,7 +13,6 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
-use crate::baseline::destination::NamedPrefixes;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
@@ -180,10 +179,9 @@ fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
 fn settings(config: &Config) -> Settings {
     let mut resolvers = config.network.resolvers.clone();
     resolvers.sort_unstable();
-    let named = config.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into())).collect();
     Settings {
         internal: InternalNetworks::new(&config.network.internal),
-        named: NamedPrefixes::new(named),
+        named: config.named_prefixes(),
         resolvers,
         groups: config
             .groups

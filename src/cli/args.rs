@@ -86,6 +86,11 @@ pub(super) enum Verb {
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
     Explain(ExplainArgs),
+    /// Roll a lake up by network interface, destination or incident, as CSV or Parquet
+    Export(super::export::ExportArgs),
+    /// Print DDL for Athena, views for `DuckDB`, or the JSON Schema of an alert
+    #[command(subcommand)]
+    Schema(super::schema::SchemaVerb),
     /// Check the configuration
     #[command(subcommand)]
     Config(ConfigVerb),

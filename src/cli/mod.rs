@@ -4,12 +4,14 @@ mod answers;
 mod args;
 mod demo;
 mod explain;
+mod export;
 mod printer;
 mod progress;
 mod publish;
 mod render;
 mod s3_args;
 mod scan;
+mod schema;
 mod simulate;
 mod summary;
 mod term;
@@ -58,6 +60,8 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
         Verb::Explain(args) => explain::run(args, term),
+        Verb::Schema(verb) => schema::run(verb, term),
+        Verb::Export(args) => export::run(args, &load_config(cli)?, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

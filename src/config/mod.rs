@@ -15,6 +15,7 @@ pub use read::field_names;
 pub use s3::{S3, S3Bucket};
 pub(crate) use s3::{is_account, is_role_arn};
 
+use crate::baseline::destination::NamedPrefixes;
 use crate::error::Error;
 use crate::net::{Addr, Prefix};
 
@@ -113,6 +114,12 @@ impl Config {
     /// All mistakes, with their lines.
     pub fn parse(text: &str, file: &str) -> Result<Self, Problems> {
         read::read(text, file)
+    }
+
+    /// The prefixes that count as one destination each.
+    pub fn named_prefixes(&self) -> NamedPrefixes {
+        let named = self.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into()));
+        NamedPrefixes::new(named.collect())
     }
 
     /// Hash of everything a score depends on, 16 hex digits. Equal configurations have equal

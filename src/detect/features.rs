@@ -129,6 +129,12 @@ impl KeyHour {
     }
 }
 
+/// Whether a flow was accepted and is more than a knock.
+pub fn is_transfer(flow: &FlowWindow) -> bool {
+    flow.action != Some(Action::Reject)
+        && (flow.egress_packets >= PACKETS_MIN || flow.egress_app_bytes() >= APP_BYTES_MIN)
+}
+
 /// One ENI-hour, external traffic only.
 #[derive(Clone, Debug, Default)]
 pub struct EniFeatures {
@@ -171,7 +177,7 @@ impl EniFeatures {
                 }
                 continue;
             }
-            if flow.egress_packets < PACKETS_MIN && flow.egress_app_bytes() < APP_BYTES_MIN {
+            if !is_transfer(flow) {
                 continue;
             }
             if flow.role == Role::Served {

@@ -21,7 +21,7 @@ mod volume;
 
 pub use budget::{DayScores, Threshold};
 pub use evidence::{Detector, Evidence, Family};
-pub use features::{EniFeatures, KeyHour, Reach};
+pub use features::{EniFeatures, KeyHour, Reach, is_transfer};
 pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
 pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
 pub use protocol::RareEvent;

@@ -18,6 +18,7 @@ mod columns;
 mod coverage;
 mod day;
 mod error;
+mod export;
 mod file;
 mod guardduty;
 mod hourly;
@@ -34,6 +35,9 @@ pub use columns::{Columns, TableReader};
 pub use coverage::COVERAGE;
 pub use day::DayWriter;
 pub use error::LakeError;
+pub use export::{
+    Cell, DESTINATION_SUMMARY, ENI_SUMMARY, EXPORTS, Export, ExportScope, INCIDENT_SUMMARY, Summary,
+};
 pub use file::{Staged, TableWriter};
 pub use guardduty::GUARDDUTY;
 pub use hourly::HOURLY;
