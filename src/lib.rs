@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod enrich;
 pub mod error;
 pub mod guardduty;
 pub mod gunzip;

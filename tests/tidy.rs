@@ -15,8 +15,8 @@ const LINES_MAX: usize = 500;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// Rooms without files, clocks, environment, sockets, async or AWS.
-const CORE: [&str; 9] =
-    ["record", "net", "window", "baseline", "guardduty", "detect", "alert", "gunzip", "pipeline"];
+const CORE: [&str; 10] =
+    ["record", "net", "window", "baseline", "guardduty", "detect", "alert", "enrich", "gunzip", "pipeline"];
 
 /// What the core may not name, and why.
 const IMPURE: [(&str, &str); 10] = [

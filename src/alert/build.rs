@@ -87,7 +87,7 @@ pub fn build(
         destinations_more: traffic.reaches_more,
         guardduty: guardduty::of_incident(incident),
         known: Known::default(),
-        suppressions: Vec::new(),
+        suppressions: incident.matched_suppressions(),
         coverage: coverage(incident),
         baseline: BaselineInfo {
             tier: best.tier.as_str().into(),

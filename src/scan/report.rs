@@ -1,6 +1,8 @@
 //! What a scan came to: counts of what was seen and of what was found, nothing that grows with
 //! the length of the history.
 
+use std::collections::BTreeMap;
+
 use super::delivered::Delivered;
 use super::findings::FindingObjects;
 use crate::alert::{Alert, Severity};
@@ -135,6 +137,8 @@ pub struct ScanReport {
     pub seen: Seen,
     /// What was found.
     pub found: Found,
+    /// How many incidents each suppression hid, by id.
+    pub suppressed: BTreeMap<String, u64>,
 }
 
 impl Seen {
