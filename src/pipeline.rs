@@ -149,9 +149,10 @@ impl Pipeline {
     #[must_use]
     pub fn with_suppressions(mut self, suppressions: Suppressions, version: TableVersion) -> Self {
         if let Some(beside) = &mut self.guardduty {
-            beside.unaided = Incidents::under(suppressions.clone());
+            beside.unaided = Incidents::default().under(suppressions.clone());
         }
-        Self { incidents: Incidents::under(suppressions), suppressions: Some(version), ..self }
+        let incidents = Incidents::default().under(suppressions);
+        Self { incidents, suppressions: Some(version), ..self }
     }
 
     /// Closes and scores all open hours up to `last`, ascending.
@@ -218,8 +219,10 @@ impl Pipeline {
             beside.unaided.end_day(day);
             let correlation = &mut beside.correlation;
             for incident in &incidents {
-                let is_told = incident.kept.is_sent() || incident.kept == Kept::Continues;
-                correlation.note_joined(&incident.guardduty, &incident.id.0, is_told);
+                // Also what a suppression hides: its findings are from the same logs, or it would be told.
+                let is_handled =
+                    incident.kept.is_sent() || matches!(incident.kept, Kept::Continues | Kept::Suppressed);
+                correlation.note_joined(&incident.guardduty, &incident.id.0, is_handled);
             }
             for (finding, sighting) in correlation.take_alone(day, is_end) {
                 let alert = self.write_up_alone(&finding, &sighting, &living);

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, count_hidden};
 use crate::baseline::SnapshotRow;
 use crate::config::Config;
-use crate::detect::{Incidents, Settings};
+use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
 use crate::net::{InternalNetworks, PrefixTable};
@@ -265,7 +265,7 @@ impl Output for Writer<'_> {
             lake.write_alerts(day, &scanned, alerts)?;
         }
         alerts.iter().for_each(|alert| self.found.note(alert));
-        for (id, hits) in Incidents::count_hidden(alerts) {
+        for (id, hits) in count_hidden(alerts) {
             *self.suppressed.entry(id).or_default() += hits;
         }
         (self.on_alerts)(alerts)

@@ -42,15 +42,16 @@ const EDGES: [&str; 11] =
 
 /// Rooms of the core that a room may not know: everything to its right in the flow of data.
 /// `net` is the vocabulary of all; `alert` writes up what `detect` found.
-const RIGHT_OF: [(&str, &[&str]); 8] = [
+const RIGHT_OF: [(&str, &[&str]); 9] = [
     ("net", &["window", "baseline", "detect", "alert", "pipeline", "gunzip", "config"]),
     ("record", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("gunzip", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("window", &["baseline", "guardduty", "detect", "alert", "pipeline"]),
     ("guardduty", &["baseline", "detect", "alert", "pipeline", "config"]),
     ("baseline", &["detect", "alert", "pipeline"]),
-    ("detect", &["pipeline"]),
-    ("alert", &["pipeline"]),
+    ("detect", &["alert", "enrich", "pipeline"]),
+    ("alert", &["enrich", "pipeline"]),
+    ("enrich", &["baseline", "detect", "pipeline", "config"]),
 ];
 
 /// Markers of unfinished work. Spelled in two parts so that this file does not hold them.

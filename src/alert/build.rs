@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::counterfactual::counterfactuals;
 use super::guardduty;
 use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, Known, SCHEMA};
-use super::text;
+use super::{suppression, text};
 use crate::detect::{Against, Incident, Subject, UnitKind};
 use crate::limits::OBJECTS_PER_HOUR_NAMED_MAX;
 use crate::net::Prefix;
@@ -87,7 +87,7 @@ pub fn build(
         destinations_more: traffic.reaches_more,
         guardduty: guardduty::of_incident(incident),
         known: Known::default(),
-        suppressions: incident.matched_suppressions(),
+        suppressions: suppression::of_incident(incident),
         coverage: coverage(incident),
         baseline: BaselineInfo {
             tier: best.tier.as_str().into(),

@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::s3_args::S3Args;
+use super::tables::TableArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
 use crate::sink::Topic;
@@ -91,6 +92,9 @@ pub(super) enum Verb {
     /// Print DDL for Athena, views for `DuckDB`, or the JSON Schema of an alert
     #[command(subcommand)]
     Schema(super::schema::SchemaVerb),
+    /// Add, test and list suppressions: known traffic that need not be told, for a while
+    #[command(subcommand)]
+    Suppress(super::suppress::SuppressVerb),
     /// Check the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -133,6 +137,8 @@ pub(super) struct ScanArgs {
     /// `aws guardduty get-findings` prints; overrides the configuration
     #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
     pub(super) guardduty: Vec<String>,
+    #[command(flatten)]
+    pub(super) tables: TableArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Also the incidents that were kept back, with the reason

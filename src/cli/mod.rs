@@ -5,6 +5,7 @@ mod args;
 mod demo;
 mod explain;
 mod export;
+mod labels;
 mod printer;
 mod progress;
 mod publish;
@@ -14,6 +15,8 @@ mod scan;
 mod schema;
 mod simulate;
 mod summary;
+mod suppress;
+mod tables;
 mod term;
 mod text;
 mod when;
@@ -62,6 +65,7 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         Verb::Explain(args) => explain::run(args, term),
         Verb::Schema(verb) => schema::run(verb, term),
         Verb::Export(args) => export::run(args, &load_config(cli)?, term),
+        Verb::Suppress(verb) => suppress::run(verb, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -233,7 +233,10 @@ requester_pays = false
         assert_eq!(config.detect.suppressions.as_deref(), Some("suppressions.toml"));
         let files = &config.enrich;
         let files = [&files.ip_ranges, &files.asn_db, &files.country_db, &files.names];
-        assert_eq!(files.map(|file| file.as_deref().unwrap()).concat(), "ip-ranges.jsonasn.mmdbcountry.mmdbnames.csv");
+        assert_eq!(
+            files.map(|file| file.as_deref().unwrap()).concat(),
+            "ip-ranges.jsonasn.mmdbcountry.mmdbnames.csv"
+        );
     }
 
     #[test]

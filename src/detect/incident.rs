@@ -182,11 +182,6 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// Without a past, under these suppressions.
-    pub fn under(suppressions: Suppressions) -> Self {
-        Self { suppressions, ..Self::default() }
-    }
-
     /// The threshold for a day that begins.
     pub fn threshold(&mut self, day: Day, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
         budget::forget(&mut self.scores, day);
@@ -332,7 +327,8 @@ impl Incidents {
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        let risks = ended.iter().filter(|i| i.kept != Kept::Continues && !i.is_suppressed()).map(Incident::risk);
+        let risks =
+            ended.iter().filter(|i| i.kept != Kept::Continues && !i.is_suppressed()).map(Incident::risk);
         let risks = risks.collect();
         self.scores.push_back(DayScores::new(day.0, risks));
 

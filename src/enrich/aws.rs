@@ -74,7 +74,8 @@ impl AwsRanges {
     /// Services by prefix.
     pub(super) fn services(&self) -> PrefixTable<Arc<str>> {
         // Ties are settled as above: what is left of each prefix is its most telling service.
-        let telling = self.entries.iter().filter_map(|(prefix, _)| Some((*prefix, self.ranges.find(*prefix)?)));
+        let telling =
+            self.entries.iter().filter_map(|(prefix, _)| Some((*prefix, self.ranges.find(*prefix)?)));
         PrefixTable::new(telling.map(|(prefix, range)| (prefix, Arc::clone(&range.service))).collect())
     }
 }

@@ -18,9 +18,8 @@ impl<T> Default for PrefixTable<T> {
 impl<T: Ord> PrefixTable<T> {
     /// A table of entries in any order. Of several for the same prefix the least counts.
     pub fn new(mut entries: Vec<(Prefix, T)>) -> Self {
-        entries.sort_unstable_by(|a, b| {
-            (b.0.len128(), a.0.addr(), &a.1).cmp(&(a.0.len128(), b.0.addr(), &b.1))
-        });
+        entries
+            .sort_unstable_by(|a, b| (b.0.len128(), a.0.addr(), &a.1).cmp(&(a.0.len128(), b.0.addr(), &b.1)));
         entries.dedup_by_key(|(prefix, _)| *prefix);
         let mut by_len128: Vec<(u8, Vec<(Addr, T)>)> = Vec::new();
         for (prefix, value) in entries {

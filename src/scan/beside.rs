@@ -63,7 +63,8 @@ impl Beside {
     /// Hash of everything a score depends on: the configuration's, and those of the tables that
     /// reach the score.
     pub fn config_hash(&self, config: &Config) -> String {
-        let scored = self.tables.iter().flat_map(|tables| tables.versions()).filter(|(kind, _)| kind.is_scored());
+        let scored =
+            self.tables.iter().flat_map(|tables| tables.versions()).filter(|(kind, _)| kind.is_scored());
         let versions: Vec<String> = scored.map(|(kind, hash)| format!(" {} {hash}", kind.as_str())).collect();
         if versions.is_empty() {
             return config.hash();

@@ -100,8 +100,10 @@ pub struct SeenFindings {
 pub struct Found {
     /// Emitted, by `Severity as usize`.
     by_severity: [u64; Severity::Critical as usize + 1],
-    /// Found and kept back.
+    /// Found and kept back by our own rules.
     pub kept_back: u64,
+    /// Hidden by a suppression.
+    pub suppressed: u64,
 }
 
 impl Found {
@@ -109,6 +111,8 @@ impl Found {
     pub fn note(&mut self, alert: &Alert) {
         if alert.emitted {
             self.by_severity[alert.severity as usize] += 1;
+        } else if alert.emitted_reason == "suppressed" {
+            self.suppressed += 1;
         } else {
             self.kept_back += 1;
         }

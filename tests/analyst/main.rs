@@ -6,8 +6,10 @@
 
 #[path = "../command_support/mod.rs"]
 mod command_support;
+mod enrich;
 mod export;
 mod fixture;
 mod python;
 mod queries;
 mod schema;
+mod suppress;

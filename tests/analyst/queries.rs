@@ -13,7 +13,7 @@ const SCRIPT: &str = "
 import json, sys, duckdb, sqlglot
 given = json.load(sys.stdin)
 connection = duckdb.connect()
-connection.execute(given['views'])
+connection.execute(given['views']).fetchall()
 out = {}
 for name, text in given['queries'].items():
     sqlglot.parse_one(text, read='athena')
@@ -79,7 +79,10 @@ fn each_query_says_what_is_in_the_fleet() {
     let busiest = vpcs.iter().map(|row| bytes(row, "egress_bytes")).max().unwrap();
     assert!(busiest > burst.egress_bytes.unwrap());
     for row in &vpcs {
-        assert!(bytes(row, "top_eni_bytes") <= bytes(row, "egress_bytes") && bytes(row, "enis") <= 14, "{row}");
+        assert!(
+            bytes(row, "top_eni_bytes") <= bytes(row, "egress_bytes") && bytes(row, "enis") <= 14,
+            "{row}"
+        );
     }
 
     let gaps = rows(&found, "coverage_gaps");

@@ -121,7 +121,9 @@ fn covered(text: &str) -> Result<Covered, String> {
         return Ok(Covered::Key(text.to_owned()));
     }
     let prefix: Prefix = text.parse().map_err(|_| {
-        format!("`destination` wants a prefix such as 203.0.113.0/24, `aws:NAME` or `name:NAME`, not `{text}`")
+        format!(
+            "`destination` wants a prefix such as 203.0.113.0/24, `aws:NAME` or `name:NAME`, not `{text}`"
+        )
     })?;
     let least = if prefix.addr().is_v4() { PREFIX_BITS_MIN_V4 } else { PREFIX_BITS_MIN_V6 };
     if prefix.len128() < least {

@@ -13,13 +13,10 @@
 
 mod file;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::incident::{Incident, Incidents, Kept};
 use super::unit::Subject;
-use crate::alert::Alert;
-use crate::alert::model::MatchedSuppression;
 use crate::baseline::destination::DestinationKey;
 use crate::net::Prefix;
 use crate::window::Day;
@@ -97,16 +94,26 @@ pub struct Matched {
 /// What suppressions look at of an incident or of a stored alert.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {
-    account: &'a str,
-    eni: &'a str,
-    group: &'a str,
-    day: Day,
-    key: String,
-    network: Option<Prefix>,
-    reaches: Vec<(Prefix, u16)>,
-    has_more_reaches: bool,
-    egress_bytes: u64,
-    has_independent_finding: bool,
+    /// Account id.
+    pub account: &'a str,
+    /// ENI id.
+    pub eni: &'a str,
+    /// Peer group of the ENI.
+    pub group: &'a str,
+    /// Day of event time.
+    pub day: Day,
+    /// The destination key, as on alerts.
+    pub key: String,
+    /// The network that it is, when it is one.
+    pub network: Option<Prefix>,
+    /// Peers and service ports behind it.
+    pub reaches: Vec<(Prefix, u16)>,
+    /// Whether there are more than those listed.
+    pub has_more_reaches: bool,
+    /// IP bytes sent.
+    pub egress_bytes: u64,
+    /// Whether GuardDuty knows something that is not from the same flow logs.
+    pub has_independent_finding: bool,
 }
 
 /// The suppressions of a file.
@@ -179,9 +186,8 @@ impl Suppression {
         let reaches_all = |holds: &dyn Fn(&(Prefix, u16)) -> bool| {
             !target.has_more_reaches && !target.reaches.is_empty() && target.reaches.iter().all(holds)
         };
-        let inside = |outer: Prefix, inner: Prefix| {
-            outer.len128() <= inner.len128() && outer.contains(inner.addr())
-        };
+        let inside =
+            |outer: Prefix, inner: Prefix| outer.len128() <= inner.len128() && outer.contains(inner.addr());
         let whereto = match &self.destination {
             Covered::Key(key) => *key == target.key,
             Covered::Network(prefix) => {
@@ -198,7 +204,7 @@ impl Suppression {
 
 impl<'a> Target<'a> {
     /// Of an incident as it stands.
-    pub fn of_incident(incident: &'a Incident) -> Self {
+    fn of_incident(incident: &'a Incident) -> Self {
         let network = match &incident.subject {
             Subject::Destination(DestinationKey::Network(prefix)) | Subject::Served(prefix) => Some(*prefix),
             Subject::Destination(_) | Subject::Spread => None,
@@ -217,29 +223,16 @@ impl<'a> Target<'a> {
             has_independent_finding: incident.independent_findings().next().is_some(),
         }
     }
-
-    /// Of a stored alert; `None` when its texts cannot be read.
-    pub fn of_alert(alert: &'a Alert) -> Option<Self> {
-        let start: jiff::Timestamp = alert.window_start.parse().ok()?;
-        let network = alert.destination.strip_prefix("served:").unwrap_or(&alert.destination);
-        let reaches: Result<Vec<(Prefix, u16)>, _> =
-            alert.destinations.iter().map(|d| d.peer.parse().map(|peer| (peer, d.port))).collect();
-        Some(Self {
-            account: &alert.account,
-            eni: &alert.eni,
-            group: &alert.baseline.group,
-            day: crate::window::Hour::of_second(start.as_second()).day(),
-            key: alert.destination.clone(),
-            network: network.parse().ok(),
-            reaches: reaches.ok()?,
-            has_more_reaches: alert.destinations_more > 0,
-            egress_bytes: alert.egress_bytes,
-            has_independent_finding: alert.guardduty.findings.iter().any(|f| f.independent && !f.archived),
-        })
-    }
 }
 
 impl Incidents {
+    /// The same under these suppressions.
+    #[must_use]
+    pub fn under(mut self, suppressions: Suppressions) -> Self {
+        self.suppressions = suppressions;
+        self
+    }
+
     /// Notes which suppressions are about each open incident, before they are decided.
     pub(super) fn mark_suppressed(&mut self) {
         if self.suppressions.list.is_empty() {
@@ -250,17 +243,6 @@ impl Incidents {
         for (incident, matched) in self.open.values_mut().zip(matched) {
             incident.suppressions = matched;
         }
-    }
-
-    /// What suppressions hid, by id.
-    pub fn count_hidden<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> BTreeMap<String, u64> {
-        let mut hits = BTreeMap::new();
-        for matched in alerts.into_iter().flat_map(|alert| &alert.suppressions) {
-            if matched.outcome == "hidden" {
-                *hits.entry(matched.id.clone()).or_default() += 1;
-            }
-        }
-        hits
     }
 }
 
@@ -273,33 +255,6 @@ impl Incident {
     /// Whether it was hidden and is no more: others of its day went over the cap they share.
     pub(super) fn has_lost_cover(&self) -> bool {
         self.kept == Kept::Suppressed && !self.is_suppressed()
-    }
-
-    /// The suppressions that are about it, as alerts show them.
-    pub fn matched_suppressions(&self) -> Vec<MatchedSuppression> {
-        self.suppressions.iter().map(|matched| matched.written(self.kept == Kept::Suppressed)).collect()
-    }
-}
-
-impl Matched {
-    fn written(&self, is_hidden: bool) -> MatchedSuppression {
-        let outcome = match self.verdict {
-            Verdict::Hidden if is_hidden => "hidden",
-            Verdict::Hidden => "not_needed",
-            Verdict::OverCap => "over_cap",
-            Verdict::Expired => "expired",
-            Verdict::IndependentFinding => "independent_finding",
-        };
-        let Suppression { id, owner, ticket, expires, max_bytes_per_day, .. } = &*self.suppression;
-        MatchedSuppression {
-            id: id.clone(),
-            outcome: outcome.into(),
-            owner: owner.clone(),
-            ticket: ticket.clone(),
-            expires: expires.date().to_string(),
-            max_bytes_per_day: *max_bytes_per_day,
-            day_bytes: self.day_bytes,
-        }
     }
 }
 

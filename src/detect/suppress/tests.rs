@@ -46,7 +46,8 @@ fn eni(name: &str) -> Scope {
 
 #[test]
 fn it_is_about_what_it_names_and_nothing_else() {
-    let hides = |s: Suppression, t: &Target<'_>| verdicts(vec![s], std::slice::from_ref(t)) == [[Verdict::Hidden]];
+    let hides =
+        |s: Suppression, t: &Target<'_>| verdicts(vec![s], std::slice::from_ref(t)) == [[Verdict::Hidden]];
     let to = target("eni-a", "203.0.113.0/24", &["203.0.113.9"], 10);
     assert!(hides(suppression(eni("eni-a"), "203.0.113.0/24"), &to));
     assert!(hides(suppression(eni("eni-a"), "203.0.0.0/16"), &to));
@@ -67,7 +68,8 @@ fn it_is_about_what_it_names_and_nothing_else() {
 
 #[test]
 fn services_spreads_and_served_clients_are_matched_by_key() {
-    let hides = |to: &str, t: Target<'_>| verdicts(vec![suppression(eni("eni-a"), to)], &[t]) == [[Verdict::Hidden]];
+    let hides =
+        |to: &str, t: Target<'_>| verdicts(vec![suppression(eni("eni-a"), to)], &[t]) == [[Verdict::Hidden]];
     assert!(hides("aws:S3", target("eni-a", "aws:S3", &["198.51.100.7"], 1)));
     assert!(!hides("aws:S3", target("eni-a", "aws:EBS", &["198.51.100.7"], 1)));
     assert!(hides("198.51.100.0/24", target("eni-a", "served:198.51.100.0/24", &["198.51.100.7"], 1)));

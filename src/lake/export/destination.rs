@@ -23,7 +23,12 @@ pub static DESTINATION_SUMMARY: Table = Table {
     columns: &[
         Column::new("account", Kind::Text, "", "account id"),
         Column::new("region", Kind::Text, "", "region"),
-        Column::new("destination", Kind::Text, "", "network, AWS service or named prefix, as detectors count it"),
+        Column::new(
+            "destination",
+            Kind::Text,
+            "",
+            "network, AWS service or named prefix, as detectors count it",
+        ),
         Column::new("egress_bytes", Kind::Int64, "bytes", "sent by instances as clients, IP layer"),
         Column::new("ingress_bytes", Kind::Int64, "bytes", "received from it"),
         Column::new("app_bytes", Kind::Int64, "bytes", "sent, less IP and transport headers"),

@@ -34,7 +34,12 @@ pub static ENI_SUMMARY: Table = Table {
         Column::new("skip_data_records", Kind::Int64, "records", "SKIPDATA in them"),
         Column::new("egress_bytes", Kind::Int64, "bytes", "all bytes sent, also rejected and internal"),
         Column::new("ingress_bytes", Kind::Int64, "bytes", "all bytes received"),
-        Column::new("external_bytes", Kind::Int64, "bytes", "sent to the outside where the ENI was the client"),
+        Column::new(
+            "external_bytes",
+            Kind::Int64,
+            "bytes",
+            "sent to the outside where the ENI was the client",
+        ),
         Column::new("served_bytes", Kind::Int64, "bytes", "sent to the outside where the ENI answered"),
         Column::new("destinations", Kind::Int64, "", "destinations outside, as detectors count them"),
         Column::nullable("top_destination", Kind::Text, "", "the one that got most bytes"),

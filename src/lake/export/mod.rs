@@ -157,7 +157,9 @@ fn cell(column: &ArrayRef, row: usize) -> Cell {
 
 /// The alerts of the days looked at that began in the hours looked at.
 fn alerts(lake: &Lake, scope: &ExportScope<'_>) -> Result<Vec<crate::alert::Alert>, LakeError> {
-    let mut found = lake.read_alerts(Day(0)..=Day(u32::MAX / 24))?;
+    // An alert is kept under the day on which it was told, which is never before it began.
+    let first = scope.from.and_then(|from| u32::try_from(from.div_euclid(86_400)).ok()).unwrap_or_default();
+    let mut found = lake.read_alerts(Day(first)..=Day(u32::MAX))?;
     found.retain(|alert| {
         let start: Result<jiff::Timestamp, _> = alert.window_start.parse();
         start.is_ok_and(|start| scope.has_hour(Hour::of_second(start.as_second())))
