@@ -101,7 +101,7 @@ fn others(labels: &[Label], told: &[&Alert]) -> String {
 }
 
 /// Same ENI, overlapping time, overlapping destination.
-pub(super) fn is_about(alert: &Alert, label: &Label) -> bool {
+fn is_about(alert: &Alert, label: &Label) -> bool {
     let same_eni = alert.eni == label.eni || alert.enis.contains(&label.eni);
     let (Some(first), Some(last)) = (second(&alert.window_start), second(&alert.last_seen)) else {
         return false;

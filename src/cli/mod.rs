@@ -2,10 +2,11 @@
 
 mod answers;
 mod args;
+mod backtest;
 mod demo;
+mod eval;
 mod explain;
 mod export;
-mod labels;
 mod printer;
 mod progress;
 mod publish;
@@ -62,6 +63,8 @@ fn tame(error: &Error) -> String {
 fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
+        Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
+        Verb::Eval(args) => eval::run(args, term),
         Verb::Explain(args) => explain::run(args, term),
         Verb::Schema(verb) => schema::run(verb, term),
         Verb::Export(args) => export::run(args, &load_config(cli)?, term),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::labels::read_labels;
 use super::term::{Output, Term};
 use super::text::{bytes, plural, safe};
 use crate::alert::Alert;
@@ -14,10 +13,10 @@ use crate::detect::suppress::{
     self, Covered, Matched, Scope, Suppression, Suppressions, Target, is_hidden, parse_day,
 };
 use crate::error::Error;
+use crate::eval::{Case, Kind, read_labels};
 use crate::lake::Lake;
 use crate::limits::SUPPRESSION_DAYS_MAX;
 use crate::scan::read_suppressions;
-use crate::simulate::{Label, LabelKind};
 use crate::window::Day;
 
 /// Exit code of a file that would hide a labelled attack.
@@ -160,8 +159,8 @@ fn add(args: &AddArgs, term: Term) -> Result<u8, Error> {
 
 fn test(args: &TestArgs, term: Term) -> Result<u8, Error> {
     let (suppressions, _) = read_suppressions(&args.file)?;
-    let labels = args.labels.as_deref().map(read_labels).transpose()?.unwrap_or_default();
-    let attacks: Vec<&Label> = labels.iter().filter(|label| label.kind == LabelKind::Attack).collect();
+    let mut attacks = args.labels.as_deref().map(cases).transpose()?.unwrap_or_default();
+    attacks.retain(|case| case.kind == Kind::Attack);
     let alerts = all_alerts(&args.lake)?;
     let (mut hidden, mut over_cap, mut attack_hidden) = (0, 0, false);
     let mut out = String::new();
@@ -175,9 +174,9 @@ fn test(args: &TestArgs, term: Term) -> Result<u8, Error> {
             continue;
         }
         hidden += 1;
-        let attack = attacks.iter().find(|label| super::answers::is_about(alert, label));
+        let attack = attacks.iter().find(|case| case.is_hit_by(alert));
         attack_hidden |= attack.is_some();
-        out += &hidden_line(alert, &matched, attack.copied());
+        out += &hidden_line(alert, &matched, attack);
     }
     let _ = writeln!(
         out,
@@ -194,9 +193,9 @@ fn test(args: &TestArgs, term: Term) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn hidden_line(alert: &Alert, matched: &[Matched], attack: Option<&Label>) -> String {
+fn hidden_line(alert: &Alert, matched: &[Matched], attack: Option<&Case>) -> String {
     let by = matched.iter().map(|m| m.suppression.id.as_str()).collect::<Vec<_>>().join(" ");
-    let attack = attack.map(|label| format!("  ATTACK {} ({})", label.id, label.family)).unwrap_or_default();
+    let attack = attack.map(|case| format!("  ATTACK {} ({})", case.id, case.family)).unwrap_or_default();
     let text = format!(
         "{} {} {} {} to {} {} by {by}{attack}",
         alert.window_start,
@@ -207,6 +206,13 @@ fn hidden_line(alert: &Alert, matched: &[Matched], attack: Option<&Label>) -> St
         bytes(alert.egress_bytes),
     );
     format!("{}\n", safe(&text))
+}
+
+/// What is known to be hidden in the logs.
+fn cases(path: &Path) -> Result<Vec<Case>, Error> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|source| Error::Read { path: name.clone(), source })?;
+    read_labels(file).map_err(|detail| Error::Stored { path: name, detail })
 }
 
 /// Each alert with the suppressions that are about it. Caps look at all alerts of a day together.

@@ -81,6 +81,7 @@ pub fn fixture() -> &'static Fixture {
         let finding = finding(fixture.attack("burst"));
         fs::write(fixture.root.join("findings.jsonl"), finding.to_string()).unwrap();
         scan(&fixture, &[]).success();
+        outflow().arg("backtest").arg(fixture.lake()).args(["--headroom", "--save"]).assert().success();
         fixture
     })
 }
