@@ -1,6 +1,6 @@
 -- How much left each interface in one day, to one destination, without being told: new to it on that day, and known.
--- What was seen to pass is a lower bound of what could pass; `outflow backtest --headroom --save` measures that. The first three days of an interface are left out, while
--- everything is new to it.
+-- What was seen to pass is a lower bound of what could pass; `outflow backtest --headroom --save` measures that. The
+-- first three days of an interface are left out, while everything is new to it.
 WITH lives AS (SELECT account, eni, min("day") AS born FROM egress GROUP BY account, eni),
 days AS (
     SELECT account, region, eni, destination, "day", sum(egress_bytes) AS day_bytes
