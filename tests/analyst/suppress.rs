@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::assert::Assert;
 use outflow::alert::Alert;
+use outflow::lake::Lake;
+use outflow::window::Day;
 
 use crate::fixture::{fixture, outflow, scan, stdout};
 
@@ -36,6 +38,12 @@ fn alerts(assert: &Assert) -> BTreeMap<String, Alert> {
     let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
     let alerts = text.lines().map(|line| serde_json::from_str::<Alert>(line).unwrap());
     alerts.map(|alert| (alert.id.clone(), alert)).collect()
+}
+
+/// The alerts of a lake.
+fn stored(lake: &Path) -> BTreeMap<String, Alert> {
+    let alerts = Lake::open(lake).unwrap().read_alerts(Day(0)..=Day(u32::MAX)).unwrap();
+    alerts.into_iter().map(|alert| (alert.id.clone(), alert)).collect()
 }
 
 /// Everything below a data set of a lake.
@@ -94,7 +102,7 @@ fn it_hides_what_it_names_and_teaches_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (file, lake) = (dir.path().join("s.toml"), dir.path().join("lake"));
     let id = said(&add(&file, &drip.eni, &network(&drip.peers[0]), "1GiB").success()).trim().to_owned();
-    let plain = alerts(&scan(fleet, &["--lake", dir.path().join("plain").to_str().unwrap()]).success());
+    let plain = stored(&fleet.lake());
     let scanned = scan(fleet, &["--lake", lake.to_str().unwrap(), "--suppressions", file.to_str().unwrap()]);
     let hidden = alerts(&scanned);
     assert!(plain.keys().eq(hidden.keys()), "every incident is written");
@@ -141,7 +149,7 @@ fn above_its_cap_or_against_independent_knowledge_it_hides_nothing() {
     let file = dir.path().join("s.toml");
     add(&file, &drip.eni, &network(&drip.peers[0]), "1MB").success();
     add(&file, &burst.eni, &network(&burst.peers[0]), "1TiB").success();
-    let plain = alerts(&scan(fleet, &["--lake", dir.path().join("plain").to_str().unwrap()]).success());
+    let plain = stored(&fleet.lake());
     let lake = dir.path().join("lake");
     let more = ["--lake", lake.to_str().unwrap(), "--suppressions", file.to_str().unwrap()];
     let judged = alerts(&scan(fleet, &more).success());
