@@ -164,7 +164,7 @@ fn test(args: &TestArgs, term: Term) -> Result<u8, Error> {
     let alerts = all_alerts(&args.lake)?;
     let (mut hidden, mut over_cap, mut attack_hidden) = (0, 0, false);
     let mut out = String::new();
-    for (alert, matched) in judged(suppressions.holding_always(), &alerts) {
+    for (alert, matched) in judged(&suppressions.holding_always(), &alerts) {
         // What was not told anyway is not hidden.
         if !alert.emitted && alert.emitted_reason != "suppressed" {
             continue;
@@ -216,8 +216,8 @@ fn cases(path: &Path) -> Result<Vec<Case>, Error> {
 }
 
 /// Each alert with the suppressions that are about it. Caps look at all alerts of a day together.
-fn judged(suppressions: Suppressions, alerts: &[Alert]) -> Vec<(&Alert, Vec<Matched>)> {
-    let mut days: BTreeMap<&str, Vec<(&Alert, Target<'_>)>> = BTreeMap::new();
+fn judged<'a>(suppressions: &Suppressions, alerts: &'a [Alert]) -> Vec<(&'a Alert, Vec<Matched>)> {
+    let mut days: BTreeMap<&str, Vec<(&'a Alert, Target<'_>)>> = BTreeMap::new();
     for alert in alerts {
         if let Some(target) = alert.suppression_target() {
             days.entry(alert.window_start.get(..10).unwrap_or_default()).or_default().push((alert, target));

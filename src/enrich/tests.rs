@@ -39,7 +39,7 @@ fn each_table_says_its_part() {
 #[test]
 fn the_more_telling_service_of_a_prefix_counts() {
     let services = all().services();
-    let of = |peer: &str| services.find(peer.parse().unwrap()).map(|name| name.to_string());
+    let of = |peer: &str| services.find(peer.parse().unwrap()).map(ToString::to_string);
     assert_eq!(of("198.51.100.7").as_deref(), Some("S3"));
     assert_eq!(of("198.51.100.200").as_deref(), Some("AMAZON"));
     assert_eq!(of("192.0.2.70"), None);

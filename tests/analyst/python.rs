@@ -14,7 +14,7 @@ const PACKAGES: [&str; 5] =
     ["duckdb==2.0.0", "sqlglot==30.30.0", "jsonschema==4.26.0", "pytz==2025.2", "rpds-py==2026.9.1"];
 
 /// Runs a script that reads JSON from its standard input and prints JSON; `None`, said aloud, on a
-/// machine without Python or a way to PyPI.
+/// machine without Python or a way to `PyPI`.
 pub fn python(script: &str, input: &Value) -> Option<Value> {
     static VENV: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let venv = match VENV.get_or_init(venv) {
