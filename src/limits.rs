@@ -44,6 +44,21 @@ pub const SKIP_SAMPLE_CHARS_MAX: usize = 80;
 pub const PAIRS_PER_ENI_HOUR_MAX: usize = 16_384;
 /// Objects named as the input of one ENI-hour; more are counted.
 pub const OBJECTS_PER_HOUR_NAMED_MAX: usize = 64;
+/// Destinations that an export keeps apart; about 300 bytes each.
+pub const EXPORT_DESTINATIONS_MAX: usize = 2_000_000;
+/// Largest table about the world (ranges, databases, names), bytes: the largest MaxMind-format
+/// databases of networks are about 150 MB.
+pub const TABLE_BYTES_MAX: u64 = 512 << 20;
+/// Names of prefixes in one file.
+pub const TABLE_NAMES_MAX: usize = 200_000;
+/// Characters of one text of a table.
+pub const TABLE_TEXT_CHARS_MAX: usize = 200;
+/// Suppressions in one file: each is somebody's promise to look again.
+pub const SUPPRESSIONS_MAX: usize = 1_000;
+/// Largest file of suppressions, bytes.
+pub const SUPPRESSIONS_BYTES_MAX: u64 = 4 << 20;
+/// Days that a suppression may hold (detection.md, suppression).
+pub const SUPPRESSION_DAYS_MAX: u32 = 90;
 /// Failed objects named by a scan; more are counted. A month of broken objects has one cause.
 pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 /// Days of history a baseline looks back.
