@@ -38,7 +38,20 @@ const NETWORK_ROOMS: [&str; 4] = ["src/aws/", "src/sink/", "src/source/s3/", "sr
 
 /// Rooms at the edge: they use the core, the core does not know them.
 const EDGES: [&str; 14] = [
-    "aws", "backtest", "cli", "error", "eval", "lake", "report", "scan", "schema", "simulate", "sink", "source", "telemetry", "watch",
+    "aws",
+    "backtest",
+    "cli",
+    "error",
+    "eval",
+    "lake",
+    "report",
+    "scan",
+    "schema",
+    "simulate",
+    "sink",
+    "source",
+    "telemetry",
+    "watch",
 ];
 
 /// Rooms of the core that a room may not know: everything to its right in the flow of data.
