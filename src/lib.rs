@@ -15,6 +15,7 @@ pub mod limits;
 pub mod net;
 pub mod pipeline;
 pub mod record;
+pub mod report;
 pub mod scan;
 pub mod simulate;
 pub mod sink;

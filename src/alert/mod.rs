@@ -12,3 +12,4 @@ pub use crate::detect::Severity;
 pub use alone::{Standing, build_alone};
 pub use build::{Provenance, build};
 pub use model::Alert;
+pub(crate) use text::bytes as human_bytes;

@@ -33,6 +33,15 @@ Examples:
   outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
   outflow scan ./AWSLogs --last 1d --sns-topic-arn arn:aws:sns:eu-west-1:111111111111:outflow";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  outflow report ./lake
+  outflow report ./lake --from 2026-03-01 -o march.html
+  outflow report ./lake --incident 015a19e8 -o incident.html
+
+The file holds everything it shows and loads nothing; it opens in any browser. Destinations are told
+apart by the configuration's [network], so use the one that the scan had.";
+
 /// Reads AWS VPC Flow Logs and says, with evidence, when data leaves for somewhere it should not.
 #[derive(Debug, Parser)]
 #[command(name = "outflow", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -86,6 +95,9 @@ pub(super) enum Verb {
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
     Explain(ExplainArgs),
+    /// Write the lake as one HTML file to look at: incidents, evidence, coverage, fleet
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Check the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -194,6 +206,28 @@ pub(super) struct ExplainArgs {
     /// The file written by `scan --format jsonl --out FILE`
     #[arg(long, env = "OUTFLOW_ALERTS", value_name = "FILE")]
     pub(super) alerts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The lake that `scan --lake` wrote
+    #[arg(value_name = "LAKE")]
+    pub(super) lake: PathBuf,
+    /// Only this incident: its id, or enough of its beginning to be unique
+    #[arg(long, env = "OUTFLOW_INCIDENT", value_name = "ID")]
+    pub(super) incident: Option<String>,
+    /// First event time that counts: RFC 3339, or a date (UTC midnight)
+    #[arg(long, env = "OUTFLOW_FROM", value_name = "TIME", value_parser = When::parse)]
+    pub(super) from: Option<When>,
+    /// Event time at which to end, itself left out: RFC 3339, or a date (UTC midnight)
+    #[arg(long, env = "OUTFLOW_TO", value_name = "TIME", value_parser = When::parse)]
+    pub(super) to: Option<When>,
+    /// The file to write
+    #[arg(short, long, env = "OUTFLOW_OUT", value_name = "FILE", default_value = "report.html")]
+    pub(super) out: PathBuf,
+    /// Replace what is there
+    #[arg(long, env = "OUTFLOW_FORCE", value_parser = FalseyValueParser::new())]
+    pub(super) force: bool,
 }
 
 #[derive(Debug, Args)]

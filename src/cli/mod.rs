@@ -8,6 +8,7 @@ mod printer;
 mod progress;
 mod publish;
 mod render;
+mod report;
 mod s3_args;
 mod scan;
 mod simulate;
@@ -58,6 +59,7 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
         Verb::Explain(args) => explain::run(args, term),
+        Verb::Report(args) => report::run(args, &load_config(cli)?, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
