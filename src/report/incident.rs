@@ -33,7 +33,7 @@ pub(super) fn incident(alert: &Alert, context: Option<Context>, to_second: i64) 
         service: service(alert.port, alert.protocol),
         aws_service: shown(&alert.service),
         role: shown(&alert.role),
-        first_second: second(&alert.first_seen),
+        first_second: first_second(alert),
         last_second: second(&alert.last_seen),
         egress_bytes: alert.egress_bytes,
         ingress_bytes: alert.ingress_bytes,
@@ -53,6 +53,13 @@ pub(super) fn incident(alert: &Alert, context: Option<Context>, to_second: i64) 
     }
 }
 
+/// The first packet. A record may begin before the hour it ends in, but by less than an hour: what
+/// is earlier is no time of the incident.
+fn first_second(alert: &Alert) -> i64 {
+    let (first, window) = (second(&alert.first_seen), second(&alert.window_start));
+    if first < window - 3600 { window } else { first }
+}
+
 fn told_why(alert: &Alert) -> String {
     match alert.emitted_reason.as_str() {
         "budget" => "within the alert budget".to_owned(),
@@ -70,7 +77,8 @@ fn told_why(alert: &Alert) -> String {
 
 fn place(alert: &Alert) -> Vec<String> {
     let group = &alert.baseline.group;
-    let group = if group.is_empty() { String::new() } else { format!("group {group}") };
+    // Where records name no group, the subnet stands in for one.
+    let group = if group.is_empty() || *group == alert.subnet { String::new() } else { format!("group {group}") };
     let parts = [&alert.instance, &alert.subnet, &alert.vpc, &group];
     parts.into_iter().filter(|part| !part.is_empty()).map(|part| shown(part)).collect()
 }
@@ -126,7 +134,7 @@ fn to_whom(alert: &Alert) -> String {
 }
 
 fn since(alert: &Alert) -> String {
-    let (first, last) = (second(&alert.first_seen), second(&alert.last_seen));
+    let (first, last) = (first_second(alert), second(&alert.last_seen));
     let mut since = format!("{} to {} UTC, {}", minute(first), minute(last), duration(last - first));
     if let Some(earlier) = &alert.continues {
         since += &format!("; it continues incident {earlier} of an earlier day");

@@ -47,7 +47,7 @@ function axis(more) {
 
 // Days, and hours where there is room for them; all UTC.
 const timeAxis = (more) => axis(Object.assign({
-  space: 64,
+  space: 72, size: 40,
   values: [
     [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
     [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
@@ -55,9 +55,17 @@ const timeAxis = (more) => axis(Object.assign({
   ],
 }, more));
 
-// Powers of 32 are readable steps between 1 KiB and 1 PiB.
-const byteSteps = [1024, 32768, 1048576, 33554432, 1073741824, 34359738368, 1099511627776, 35184372088832];
 const floorBytes = 1024;
+
+// Readable steps from 1 KiB up, as few as the range needs.
+function logSteps(least, most) {
+  for (const factor of [2, 4, 8, 32, 1024]) {
+    const steps = [];
+    for (let at = floorBytes; at <= most; at *= factor) if (at >= least) steps.push(at);
+    if (steps.length <= 6) return steps;
+  }
+  return [least];
+}
 
 // A round step in binary units that gives about four lines.
 function linearSteps(most) {
@@ -86,6 +94,8 @@ function egressChart(incident, view, say) {
     const none = new Array(hours).fill(null);
     const values = [times, up(hasBand ? c.high : none), up(hasBand ? c.low : none), up(hasBand ? c.expected : none),
       up(hasTarget ? c.to_destination.map((v) => v || null) : none), up(c.sent)];
+    const known = c.low.concat(c.sent).filter((v) => v);
+    const least = Math.max(floorBytes, 2 ** Math.floor(Math.log2(Math.min(...known, 2 ** 40) / 4)));
     const stepped = uPlot.paths.stepped({ align: 1 });
     const line = (stroke, more) => Object.assign({ stroke: colour(stroke), width: 1.5, paths: stepped, points: { show: false } }, more);
     const most = Math.max(floorBytes * 4, ...values.slice(1).flat().filter((v) => v !== null));
@@ -96,16 +106,16 @@ function egressChart(incident, view, say) {
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
         x: { time: true, range },
-        y: { distr: onLog ? 3 : 1, log: 2, range: onLog ? [floorBytes, most * 1.6] : [0, most * 1.08] },
+        y: { distr: onLog ? 3 : 1, log: 2, range: onLog ? [least, most * 1.6] : [0, most * 1.08] },
       },
       axes: [timeAxis({ grid: { show: false } }), axis({
         size: 62,
-        splits: () => (onLog ? byteSteps.filter((v) => v <= most * 1.6) : linearSteps(most)),
+        splits: () => (onLog ? logSteps(least, most * 1.6) : linearSteps(most)),
         filter: (_, splits) => splits,
         values: (_, splits) => splits.map((v) => (onLog && v === floorBytes ? "\u2264 1 KiB" : v === 0 ? "0" : bytes(v))),
       })],
       series: [{}, line("band", { width: 0 }), line("band", { width: 0 }), line("expected", { dash: [4, 3] }),
-        line("target", { width: 2, fill: colour("window") }), line("sent", { width: 1.25 })],
+        line("target", { width: 0, fill: colour("target"), paths: uPlot.paths.bars({ size: [1], align: 1 }) }), line("sent", { width: 1.25 })],
       bands: [{ series: [1, 2], fill: colour("band") }],
       hooks: {
         drawClear: [(u) => span(u, from, to, "window", u.bbox.top, u.bbox.height)],
@@ -169,10 +179,10 @@ function heatChart(fleet, say) {
     };
     const colourOfUnseen = colour("unseen");
     const options = {
-      width, height: rows.length * 17 + 50, tzDate: utcDate, padding: [4, 8, 0, 0],
+      width, height: rows.length * 17 + 44, tzDate: utcDate, padding: [4, 8, 0, 0],
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: false, y: false } },
-      scales: { x: { time: true, range: [first, first + hours * hourSeconds] }, y: { range: [rows.length, 0], dir: 1 } },
+      scales: { x: { time: true, range: [first, first + hours * hourSeconds] }, y: { range: [0, rows.length], dir: -1 } },
       axes: [timeAxis({ grid: { show: false } }), axis({
         size: short ? 62 : 168, grid: { show: false }, ticks: { show: false }, gap: 4,
         splits: () => rows.map((_, y) => y + 0.5), filter: (_, splits) => splits,

@@ -59,7 +59,7 @@ function chartPanel(incident) {
       el("div", { role: "group", "aria-label": "Time shown" }, choice("span", "near", "Days around it"), " ", choice("span", "all", "Two weeks before")),
       el("div", { role: "group", "aria-label": "Scale" }, choice("scale", "log", "Log"), " ", choice("scale", "linear", "Linear"))),
     place, readout,
-    el("div", { class: "legend" }, key("c-sent", "sent in all"), c.to_destination.length ? key("c-target", "of it to this destination") : null,
+    el("div", { class: "legend" }, key("c-sent", "sent in all"), c.to_destination.length ? key("c-target", "of it to this destination", true) : null,
       hasBand ? [key("c-expected", "expected"), key("c-band", "usual band", true)] : null, key("c-window", "the incident", true),
       incident.guardduty.findings.length ? key("c-finding", "GuardDuty finding (above the plot)", true) : null),
     hoursTable(incident));

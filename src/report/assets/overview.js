@@ -62,7 +62,7 @@ function coveragePanel() {
       fact("records without a direction", count(s.direction_unknown_records)),
       fact("records", count(s.records)),
       fact("interface-hours", count(s.eni_hours)),
-      fact("too many peers to tell apart", plural(s.rolled_up_eni_hours, "interface-hour")),
+      fact("interface-hours rolled up (too many peers)", count(s.rolled_up_eni_hours)),
       fact("interfaces", count(s.enis)),
       fact("still learning (under 3 days)", count(s.enis_learning)),
       fact("young (3 to 14 days)", count(s.enis_young)),
