@@ -35,10 +35,8 @@ fn abridged(value: &mut Value) {
 #[test]
 fn the_model_of_a_small_lake() {
     let dir = tempfile::tempdir().unwrap();
-    let alerts = vec![
-        agreeing(alert("aaaa", &eni(1), "CRITICAL", true)),
-        alert("bbbb", &eni(2), "LOW", false),
-    ];
+    let alerts =
+        vec![agreeing(alert("aaaa", &eni(1), "CRITICAL", true)), alert("bbbb", &eni(2), "LOW", false)];
     let model = all(&lake(dir.path(), &[eni(1), eni(2)], alerts));
     let mut value = serde_json::to_value(&model).unwrap();
     abridged(&mut value);
@@ -133,7 +131,10 @@ fn hostile_text_cannot_leave_its_block() {
     assert!(!json.contains(['<', '>', '&', '\u{2028}', '\u{202e}', '\u{7}']));
     let back: Value = serde_json::from_str(json).unwrap();
     let eni = back["incidents"][0]["eni"].as_str().unwrap();
-    assert!(eni.starts_with("</script><script>") && eni.contains("\\u{202e}") && eni.contains("{{data}}"), "{eni}");
+    assert!(
+        eni.starts_with("</script><script>") && eni.contains("\\u{202e}") && eni.contains("{{data}}"),
+        "{eni}"
+    );
     assert!(eni.len() < hostile().len(), "and is cut");
     for step in model.incidents.iter().flat_map(|i| i.steps.iter().chain(&i.queries)) {
         assert_eq!(step.command, "", "nothing hostile is offered to paste");
@@ -172,7 +173,10 @@ fn the_verb_writes_a_file_and_never_over_another() {
     report(&["--force", "--incident", "000ef"]).assert().success();
     let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
     assert!(page.contains("000ef00d") && !page.contains("000df00d"));
-    report(&["-o", "x.html", "--incident", "zz"]).assert().code(2).stderr(predicate::str::contains("no incident"));
+    report(&["-o", "x.html", "--incident", "zz"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("no incident"));
     report(&["-o", "x.html", "--from", "2030-01-01"]).assert().code(2);
     assert!(!dir.path().join("x.html").exists(), "nothing is left of a report that failed");
 }

@@ -61,7 +61,11 @@ fn people_and_attackers_in_a_browser() {
     let output = Command::new("node")
         .arg(driver.join("drive.mjs"))
         .arg(browser)
-        .args([page("fleet.html", &fleet), page("hostile.html", &hostile), page("large.html", &large(fleet.clone()))])
+        .args([
+            page("fleet.html", &fleet),
+            page("hostile.html", &hostile),
+            page("large.html", &large(fleet.clone())),
+        ])
         .arg(&shots)
         .output()
         .unwrap();
@@ -91,10 +95,14 @@ fn driver() -> Result<PathBuf, String> {
         fs::write(root.join("package.json"), read("package.json")).unwrap();
         fs::write(root.join("package-lock.json"), lock).unwrap();
         let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&root);
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&root);
         let output = npm.output().map_err(|e| format!("Node.js with npm is needed: {e}"))?;
         if !output.status.success() {
-            return Err(format!("npm and a way to its registry are needed: {}", String::from_utf8_lossy(&output.stderr)));
+            return Err(format!(
+                "npm and a way to its registry are needed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
         }
         fs::write(complete, "").unwrap();
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::report::ReportArgs;
 use super::s3_args::S3Args;
 use super::when::{self, When};
 use crate::alert::Severity;
@@ -32,15 +33,6 @@ Examples:
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
   outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
   outflow scan ./AWSLogs --last 1d --sns-topic-arn arn:aws:sns:eu-west-1:111111111111:outflow";
-
-const REPORT_EXAMPLES: &str = "\
-Examples:
-  outflow report ./lake
-  outflow report ./lake --from 2026-03-01 -o march.html
-  outflow report ./lake --incident 015a19e8 -o incident.html
-
-The file holds everything it shows and loads nothing; it opens in any browser. Destinations are told
-apart by the configuration's [network], so use the one that the scan had.";
 
 /// Reads AWS VPC Flow Logs and says, with evidence, when data leaves for somewhere it should not.
 #[derive(Debug, Parser)]
@@ -96,8 +88,13 @@ pub(super) enum Verb {
     /// Show all evidence of one alert
     Explain(ExplainArgs),
     /// Write the lake as one HTML file to look at: incidents, evidence, coverage, fleet
-    #[command(after_help = REPORT_EXAMPLES)]
+    #[command(after_help = super::report::EXAMPLES)]
     Report(ReportArgs),
+    /// Score a lake's stored hours again: what another configuration would tell, and what it would
+    /// let pass
+    Backtest(BacktestArgs),
+    /// Measure what a lake's alerts found against labels: recall, false alarms, time to detect
+    Eval(EvalArgs),
     /// Check the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -209,25 +206,53 @@ pub(super) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ReportArgs {
+pub(super) struct BacktestArgs {
     /// The lake that `scan --lake` wrote
     #[arg(value_name = "LAKE")]
     pub(super) lake: PathBuf,
-    /// Only this incident: its id, or enough of its beginning to be unique
-    #[arg(long, env = "OUTFLOW_INCIDENT", value_name = "ID")]
-    pub(super) incident: Option<String>,
-    /// First event time that counts: RFC 3339, or a date (UTC midnight)
-    #[arg(long, env = "OUTFLOW_FROM", value_name = "TIME", value_parser = When::parse)]
+    /// First day that is compared, UTC: 2026-03-01; earlier ones are learned from
+    #[arg(long, env = "OUTFLOW_FROM", value_name = "DATE", value_parser = When::parse_date)]
     pub(super) from: Option<When>,
-    /// Event time at which to end, itself left out: RFC 3339, or a date (UTC midnight)
-    #[arg(long, env = "OUTFLOW_TO", value_name = "TIME", value_parser = When::parse)]
+    /// Day before which to stop, UTC
+    #[arg(long, env = "OUTFLOW_TO", value_name = "DATE", value_parser = When::parse_date)]
     pub(super) to: Option<When>,
-    /// The file to write
-    #[arg(short, long, env = "OUTFLOW_OUT", value_name = "FILE", default_value = "report.html")]
-    pub(super) out: PathBuf,
-    /// Replace what is there
-    #[arg(long, env = "OUTFLOW_FORCE", value_parser = FalseyValueParser::new())]
-    pub(super) force: bool,
+    /// Also how much could leave each ENI unseen on the last day; lives that day dozens of times
+    #[arg(long, env = "OUTFLOW_HEADROOM", value_parser = FalseyValueParser::new())]
+    pub(super) headroom: bool,
+    /// Keep the headroom in the lake, as its data set `headroom`
+    #[arg(long, env = "OUTFLOW_SAVE", value_parser = FalseyValueParser::new(), requires = "headroom")]
+    pub(super) save: bool,
+    /// How to print
+    #[arg(long, env = "OUTFLOW_FORMAT", value_name = "FORMAT", default_value = "table")]
+    pub(super) format: ReportFormat,
+    /// Also write the incidents as they would be to this file, as `scan --format jsonl` does
+    #[arg(long, env = "OUTFLOW_ALERTS", value_name = "FILE")]
+    pub(super) alerts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The lake that `scan --lake` wrote
+    #[arg(value_name = "LAKE")]
+    pub(super) lake: PathBuf,
+    /// What was hidden: the CSV that `simulate` writes, or one with its columns
+    #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
+    pub(super) labels: PathBuf,
+    /// First day that counts, UTC [default: the day of the first labelled attack]
+    #[arg(long, env = "OUTFLOW_FROM", value_name = "DATE", value_parser = When::parse_date)]
+    pub(super) from: Option<When>,
+    /// How to print
+    #[arg(long, env = "OUTFLOW_FORMAT", value_name = "FORMAT", default_value = "table")]
+    pub(super) format: ReportFormat,
+}
+
+/// How to print what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people, 80 columns.
+    Table,
+    /// One JSON object.
+    Json,
 }
 
 #[derive(Debug, Args)]

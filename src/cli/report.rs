@@ -1,15 +1,50 @@
 //! `outflow report`: the lake as one HTML file to look at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::ReportArgs;
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
 use super::term::{Output, Term};
 use super::text::{bytes, plural};
+use super::when::When;
 use crate::config::Config;
 use crate::error::Error;
 use crate::lake::Lake;
 use crate::report::{Model, ReportOptions, gather, html};
 use crate::scan::settings;
+
+/// What to type.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  outflow report ./lake
+  outflow report ./lake --from 2026-03-01 -o march.html
+  outflow report ./lake --incident 015a19e8 -o incident.html
+
+The file holds everything it shows and loads nothing; it opens in any browser. Destinations are told
+apart by the configuration's [network], so use the one that the scan had.";
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The lake that `scan --lake` wrote
+    #[arg(value_name = "LAKE")]
+    pub(super) lake: PathBuf,
+    /// Only this incident: its id, or enough of its beginning to be unique
+    #[arg(long, env = "OUTFLOW_INCIDENT", value_name = "ID")]
+    pub(super) incident: Option<String>,
+    /// First event time that counts: RFC 3339, or a date (UTC midnight)
+    #[arg(long, env = "OUTFLOW_FROM", value_name = "TIME", value_parser = When::parse)]
+    pub(super) from: Option<When>,
+    /// Event time at which to end, itself left out: RFC 3339, or a date (UTC midnight)
+    #[arg(long, env = "OUTFLOW_TO", value_name = "TIME", value_parser = When::parse)]
+    pub(super) to: Option<When>,
+    /// The file to write
+    #[arg(short, long, env = "OUTFLOW_OUT", value_name = "FILE", default_value = "report.html")]
+    pub(super) out: PathBuf,
+    /// Replace what is there
+    #[arg(long, env = "OUTFLOW_FORCE", value_parser = FalseyValueParser::new())]
+    pub(super) force: bool,
+}
 
 pub(super) fn run(args: &ReportArgs, config: &Config, term: Term) -> Result<u8, Error> {
     let options = ReportOptions {

@@ -1,22 +1,24 @@
 //! What to do now, with what to paste. Ids and addresses come from logs, and what is pasted into
 //! a shell runs: everything is quoted, and what could still break out of quotes is not offered.
 
+use super::incident::key_of;
 use super::model::Step;
 use super::words::{date, human_bytes, second, service};
 use crate::alert::Alert;
 
-/// Days that a suppression lasts, from the end of the data: a quarter of what is allowed makes
-/// somebody look again within the month.
-const SUPPRESS_DAYS: i64 = 30;
+/// Days that a suppression lasts: a third of what is allowed makes somebody look again within the
+/// month.
+const SUPPRESS_DAYS: u32 = 30;
 /// Room above what was seen that a suppression leaves, as a factor.
 const SUPPRESS_ROOM: f64 = 1.25;
 
-/// What to do now, in order. `to_second` is where the data ends.
-pub(super) fn steps(alert: &Alert, to_second: i64) -> Vec<Step> {
+/// What to do now, in order.
+pub(super) fn steps(alert: &Alert) -> Vec<Step> {
     let mut steps = vec![
         Step {
             text: "Find the owner: what runs behind this interface, and who runs it.".to_owned(),
-            command: aws(alert, "ec2 describe-network-interfaces --network-interface-ids").unwrap_or_default(),
+            command: aws(alert, "ec2 describe-network-interfaces --network-interface-ids")
+                .unwrap_or_default(),
         },
         Step { text: ask(alert), command: String::new() },
         Step {
@@ -28,7 +30,7 @@ pub(super) fn steps(alert: &Alert, to_second: i64) -> Vec<Step> {
             .unwrap_or_default(),
         },
     ];
-    let (text, command) = match suppression(alert, to_second) {
+    let (text, command) = match suppression(alert) {
         Some(line) => (
             format!(
                 "If it is expected: suppress it, for a time, below a cap of {} a day.",
@@ -42,8 +44,11 @@ pub(super) fn steps(alert: &Alert, to_second: i64) -> Vec<Step> {
                 .to_owned(),
             String::new(),
         ),
-        None => ("Its ids hold characters that do not belong into a shell: treat the log itself as suspect."
-            .to_owned(), String::new()),
+        None => (
+            "Its ids hold characters that do not belong into a shell: treat the log itself as suspect."
+                .to_owned(),
+            String::new(),
+        ),
     };
     steps.push(Step { text, command });
     steps
@@ -59,11 +64,17 @@ fn ask(alert: &Alert) -> String {
         ));
     }
     let question = match (alert.service.as_str(), alert.port, alert.protocol) {
-        ("S3", ..) => "Find the bucket: CloudTrail data events or the S3 endpoint's log tell whether it is yours. \
+        ("S3", ..) => {
+            "Find the bucket: CloudTrail data events or the S3 endpoint's log tell whether it is yours. \
              A bucket of somebody else looks the same in flow logs."
-            .to_owned(),
-        (_, 53 | 853, _) => format!("Find the process that asks {peer} for names: hosts should ask the VPC's resolver. Bulk to a name server is a tunnel until explained."),
-        (_, _, 1 | 58) => format!("Find the process that pings {peer} with data: ICMP that carries megabytes is a tunnel until explained."),
+                .to_owned()
+        }
+        (_, 53 | 853, _) => format!(
+            "Find the process that asks {peer} for names: hosts should ask the VPC's resolver. Bulk to a name server is a tunnel until explained."
+        ),
+        (_, _, 1 | 58) => format!(
+            "Find the process that pings {peer} with data: ICMP that carries megabytes is a tunnel until explained."
+        ),
         (_, 22, 6) => format!("Find the session: who copied to {peer} over SSH, and was it asked for."),
         _ => format!(
             "Find out who {peer} is and which process talks to it ({}): a partner, a vendor, or nobody you know.",
@@ -91,18 +102,17 @@ fn aws(alert: &Alert, verb: &str) -> Option<String> {
 }
 
 /// The suppression to paste; `None` where one would be too wide or unsafe.
-fn suppression(alert: &Alert, to_second: i64) -> Option<String> {
+fn suppression(alert: &Alert) -> Option<String> {
     if alert.destination == "*" || alert.destination.is_empty() {
         return None;
     }
     Some(format!(
-        "outflow suppress add --eni {} --destination {} --port {} --max-bytes-per-day {} \
-         --owner OWNER --ticket TICKET --reason 'WHY IT IS EXPECTED' --expires {}",
+        "outflow suppress add suppressions.toml --eni {} --destination {} --port {} --max-bytes-per-day {} \
+         --owner OWNER --ticket TICKET --reason 'WHY IT IS EXPECTED' --days {SUPPRESS_DAYS}",
         shell(&alert.eni)?,
-        shell(&alert.destination)?,
+        shell(key_of(alert))?,
         alert.port,
         cap_bytes(alert),
-        date(to_second + SUPPRESS_DAYS * 86_400),
     ))
 }
 
@@ -122,9 +132,7 @@ pub(super) fn queries(alert: &Alert) -> Vec<Step> {
 
 fn athena(alert: &Alert) -> String {
     let (first, last) = (second(&alert.window_start), second(&alert.last_seen));
-    let hour = |second: i64| {
-        super::words::minute(second.div_euclid(3600) * 3600) + ":00"
-    };
+    let hour = |second: i64| super::words::minute(second.div_euclid(3600) * 3600) + ":00";
     let role = if alert.role == "served" { "role = 'served'" } else { "role <> 'served'" };
     format!(
         "SELECT * FROM hourly WHERE account = {} AND region = {} AND \"date\" BETWEEN '{}' AND '{}' AND eni = {} \

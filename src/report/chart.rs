@@ -98,7 +98,8 @@ fn eni_of(alert: &Alert) -> EniId {
 fn plan(alert: &Alert, to_second: i64) -> Plan {
     let day = day_of(alert);
     let end = Hour::of_second(second(&alert.last_seen)).day().0 + 2;
-    let destination = serde_json::from_value(serde_json::Value::String(alert.destination.clone())).ok();
+    let key = alert.destination.strip_prefix("served:").unwrap_or(&alert.destination).to_owned();
+    let destination = serde_json::from_value(serde_json::Value::String(key)).ok();
     Plan {
         first: Day(day.0.saturating_sub(REPORT_CHART_DAYS_BEFORE)).first_hour(),
         // An incident is of one day; a damaged time must not ask for years.

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array as _, Float64Array, Int32Array, Int64Array, StringArray, TimestampMillisecondArray};
+use arrow::array::{
+    Array as _, Float64Array, Int32Array, Int64Array, StringArray, TimestampMillisecondArray,
+};
 
 use super::model::{Coverage, Gap};
 use super::{Place, ReportOptions, stored};
@@ -269,6 +271,5 @@ mod tests {
         let found: Vec<_> =
             gaps(&place, &hours, 1, 9).into_iter().map(|gap| (gap.from_second / 3600, gap.hours)).collect();
         assert_eq!(found, [(1, 2), (5, 3), (9, 1)]);
-
     }
 }

@@ -3,15 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
+use arrow::array::Array as _;
 use serde::Deserialize;
 
 use super::coverage::Seen;
-use super::model::{Fleet, HeatRow, NewDestinations};
+use super::model::{Fleet, Headroom, HeadroomRow, HeatRow, NewDestinations};
 use super::stored;
 use super::words::shown;
 use crate::baseline::eni::{Novelty, NoveltyDay};
 use crate::error::Error;
-use crate::lake::{Lake, LakeError, SNAPSHOTS};
+use crate::lake::{HEADROOM, Lake, LakeError, SNAPSHOTS};
 use crate::limits::REPORT_HEAT_ENIS_MAX;
 use crate::window::{Day, EniId, Hour};
 
@@ -43,7 +44,45 @@ pub(super) fn fleet(lake: &Lake, seen: &Seen, told: &BTreeMap<EniId, u64>) -> Re
         heat_more: hosts.len().saturating_sub(heat.len()) as u64,
         heat,
         new_destinations: new_destinations.map_err(stored(lake))?,
+        headroom: headroom(lake, seen).map_err(stored(lake))?,
     })
+}
+
+/// The headroom of the last day in the range that it was measured for.
+fn headroom(lake: &Lake, seen: &Seen) -> Result<Option<Headroom>, LakeError> {
+    let inside = |day: Day| (seen.from_second..seen.to_second).contains(&day.first_hour().start_second());
+    let measured: Vec<_> = lake.partitions(&HEADROOM)?.into_iter().filter(|p| inside(p.day)).collect();
+    let Some(day) = measured.last().map(|partition| partition.day) else { return Ok(None) };
+    let mut rows = Vec::new();
+    for partition in measured.iter().filter(|partition| partition.day == day) {
+        let values = partition.values();
+        let values: Vec<(&str, &str)> = values.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        for columns in lake.read_table(&HEADROOM, &values)?.into_iter().flatten() {
+            let columns = columns?;
+            let (eni, tier, known_to) =
+                (columns.text("eni")?, columns.text("tier")?, columns.text("known_destination")?);
+            let (new, known) = (columns.int64("new_bytes")?, columns.int64("known_bytes")?);
+            rows.extend((0..columns.len()).map(|row| HeadroomRow {
+                eni: shown(eni.value(row)),
+                tier: shown(tier.value(row)),
+                new_bytes: new.value(row).max(0).cast_unsigned(),
+                known_bytes: known.is_valid(row).then(|| known.value(row).max(0).cast_unsigned()),
+                known_destination: if known_to.is_valid(row) {
+                    shown(known_to.value(row))
+                } else {
+                    String::new()
+                },
+            }));
+        }
+    }
+    rows.sort_by(|a, b| (Reverse(a.new_bytes), &a.eni).cmp(&(Reverse(b.new_bytes), &b.eni)));
+    // Descending: what nine of ten stay below is a tenth from the top.
+    let at_share = |share: f64| rows.get((rows.len() as f64 * share) as usize).map_or(0, |row| row.new_bytes);
+    let (median_new_bytes, p90_new_bytes) = (at_share(0.5), at_share(0.1));
+    let hosts = rows.len() as u64;
+    rows.truncate(REPORT_HEAT_ENIS_MAX);
+    let day_second = day.first_hour().start_second();
+    Ok(Some(Headroom { day_second, hosts, median_new_bytes, p90_new_bytes, most: rows }))
 }
 
 /// The part of a stored history that is needed here.

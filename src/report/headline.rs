@@ -1,21 +1,16 @@
 //! The report in words. "Nothing to report" never stands without how much was looked at.
 
-use super::model::{Coverage, Counts, Incident};
+use super::model::{Counts, Coverage, Incident};
 use super::words::{count, human_bytes, minute, percent, plural};
 
 /// The report in one sentence.
 pub(super) fn headline(counts: &Counts, incidents: &[Incident], is_one: bool) -> String {
-    let told: u64 = counts.told.iter().sum();
-    if is_one && let Some(incident) = incidents.first() {
-        return incident.sentence.clone();
+    if is_one && let Some(only) = incidents.first() {
+        return format!("{}.", deed(only));
     }
-    let kept = if counts.kept_back == 0 {
-        String::new()
-    } else {
-        format!("; {} kept back", plural(counts.kept_back, "weaker incident"))
-    };
+    let told: u64 = counts.told.iter().sum();
     if told == 0 {
-        return format!("Nothing to report{kept}.");
+        return "Nothing to report.".to_owned();
     }
     let by: Vec<String> = ["LOW", "MEDIUM", "HIGH", "CRITICAL"]
         .iter()
@@ -24,26 +19,34 @@ pub(super) fn headline(counts: &Counts, incidents: &[Incident], is_one: bool) ->
         .filter(|(_, number)| *number > 0)
         .map(|(word, number)| format!("{} {word}", count(number)))
         .collect();
-    let worst = incidents.first().map_or_else(String::new, |worst| {
-        format!(
-            " The worst: {} {} {} to {}.",
-            worst.eni,
-            if worst.role == "served" { "served" } else { "sent" },
-            human_bytes(worst.egress_bytes as f64),
-            worst.peer
-        )
-    });
-    let guardduty = match (counts.guardduty_given, counts.with_guardduty) {
-        (false, _) => " GuardDuty was not asked.".to_owned(),
-        (true, 0) => " GuardDuty is silent on all of them.".to_owned(),
-        (true, with) => format!(" GuardDuty speaks of {}.", count(with)),
-    };
-    format!(
-        "{} on {}: {}{kept}.{worst}{guardduty}",
-        plural(told, "incident"),
-        plural(counts.told_enis, "interface"),
-        by.join(", ")
-    )
+    format!("{} on {}: {}.", plural(told, "incident"), plural(counts.told_enis, "interface"), by.join(", "))
+}
+
+/// What to know beside it: the worst incident, `GuardDuty`, and what was kept back.
+pub(super) fn summary(counts: &Counts, incidents: &[Incident]) -> String {
+    let mut parts = Vec::new();
+    let worst = incidents.first().filter(|worst| worst.told);
+    if let Some(worst) = worst {
+        let normal = worst.evidence.first().map_or_else(String::new, |e| format!(": {}", e.text));
+        parts.push(format!("The worst: {}{normal}.", deed(worst)));
+        parts.push(match (counts.guardduty_given, counts.with_guardduty) {
+            (false, _) => "GuardDuty was not asked.".to_owned(),
+            (true, 0) => "GuardDuty is silent on all of them.".to_owned(),
+            (true, with) => format!("GuardDuty speaks of {}.", plural(with, "incident")),
+        });
+    }
+    if counts.kept_back > 0 {
+        let verb = if counts.kept_back == 1 { "was" } else { "were" };
+        parts.push(format!("{} {verb} kept back.", plural(counts.kept_back, "weaker incident")));
+    }
+    parts.join(" ")
+}
+
+/// Who sent what to whom.
+fn deed(incident: &Incident) -> String {
+    let verb = if incident.role == "served" { "served" } else { "sent" };
+    let sent = human_bytes(incident.egress_bytes as f64);
+    format!("{} {verb} {sent} to {}", incident.eni, incident.peer)
 }
 
 /// What was looked at.
@@ -78,7 +81,8 @@ mod tests {
     #[test]
     fn nothing_is_only_said_with_how_much_was_seen() {
         let counts = Counts { kept_back: 3, ..Counts::default() };
-        assert_eq!(headline(&counts, &[], false), "Nothing to report; 3 weaker incidents kept back.");
+        assert_eq!(headline(&counts, &[], false), "Nothing to report.");
+        assert_eq!(summary(&counts, &[]), "3 weaker incidents were kept back.");
         let seen = Coverage {
             hours_seen: 23,
             hours: 24,
@@ -98,10 +102,7 @@ mod tests {
 
     #[test]
     fn incidents_are_counted_worst_first() {
-        let counts = Counts { told: [1, 0, 2, 0], told_enis: 2, guardduty_given: true, ..Counts::default() };
-        assert_eq!(
-            headline(&counts, &[], false),
-            "3 incidents on 2 interfaces: 2 HIGH, 1 LOW. GuardDuty is silent on all of them."
-        );
+        let counts = Counts { told: [1, 0, 2, 0], told_enis: 2, ..Counts::default() };
+        assert_eq!(headline(&counts, &[], false), "3 incidents on 2 interfaces: 2 HIGH, 1 LOW.");
     }
 }

@@ -6,8 +6,8 @@ use super::model::{Answer, Destination, Evidence, Finding, GuardDuty, Incident};
 use super::words::{count, duration, human_bytes, minute, percent, plural, second, service, shown};
 use crate::alert::{Alert, model};
 
-/// `to_second` is where the data ends.
-pub(super) fn incident(alert: &Alert, context: Option<Context>, to_second: i64) -> Incident {
+/// `context` is what the lake's history says around it; `None` beyond the incidents with a chart.
+pub(super) fn incident(alert: &Alert, context: Option<Context>) -> Incident {
     let context_of = context.as_ref();
     Incident {
         id: shown(&alert.id),
@@ -25,11 +25,7 @@ pub(super) fn incident(alert: &Alert, context: Option<Context>, to_second: i64) 
         other_enis: alert.enis.iter().filter(|eni| **eni != alert.eni).map(|eni| shown(eni)).collect(),
         place: place(alert),
         peer: shown(&alert.peer),
-        destination: if alert.destination == alert.peer {
-            String::new()
-        } else {
-            shown(&alert.destination)
-        },
+        destination: if key_of(alert) == alert.peer { String::new() } else { shown(key_of(alert)) },
         service: service(alert.port, alert.protocol),
         aws_service: shown(&alert.service),
         role: shown(&alert.role),
@@ -47,10 +43,15 @@ pub(super) fn incident(alert: &Alert, context: Option<Context>, to_second: i64) 
         guardduty: guardduty(&alert.guardduty),
         trust: trust(alert),
         attack: alert.attack.iter().map(|id| shown(id)).collect(),
-        steps: advice::steps(alert, to_second),
+        steps: advice::steps(alert),
         queries: advice::queries(alert),
         chart: context.and_then(|context| context.chart),
     }
+}
+
+/// What the destination is counted as; the role is told apart from it.
+pub(super) fn key_of(alert: &Alert) -> &str {
+    alert.destination.strip_prefix("served:").unwrap_or(&alert.destination)
 }
 
 /// The first packet. A record may begin before the hour it ends in, but by less than an hour: what
@@ -78,7 +79,8 @@ fn told_why(alert: &Alert) -> String {
 fn place(alert: &Alert) -> Vec<String> {
     let group = &alert.baseline.group;
     // Where records name no group, the subnet stands in for one.
-    let group = if group.is_empty() || *group == alert.subnet { String::new() } else { format!("group {group}") };
+    let group =
+        if group.is_empty() || *group == alert.subnet { String::new() } else { format!("group {group}") };
     let parts = [&alert.instance, &alert.subnet, &alert.vpc, &group];
     parts.into_iter().filter(|part| !part.is_empty()).map(|part| shown(part)).collect()
 }
@@ -120,8 +122,8 @@ fn to_whom(alert: &Alert) -> String {
     if !alert.service.is_empty() {
         to += &format!(", AWS service {}", alert.service);
     }
-    if alert.destination != alert.peer {
-        to += &match alert.destination.as_str() {
+    if key_of(alert) != alert.peer {
+        to += &match key_of(alert) {
             "*" => "; one of many destinations".to_owned(),
             key => format!("; counted as {key}"),
         };
@@ -157,8 +159,10 @@ fn normal(alert: &Alert) -> String {
 }
 
 fn guardduty_says(said: &model::GuardDuty) -> String {
-    let strongest =
-        said.findings.first().map_or_else(String::new, |f| format!("{} (severity {:.1})", f.kind, f.severity));
+    let strongest = said
+        .findings
+        .first()
+        .map_or_else(String::new, |f| format!("{} (severity {:.1})", f.kind, f.severity));
     match said.status.as_str() {
         "agrees" => {
             format!("It agrees: {strongest}, {}", said.findings.first().map_or("", |f| f.reason.as_str()))

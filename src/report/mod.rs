@@ -69,13 +69,14 @@ pub fn gather(lake: &Lake, settings: &Settings, options: &ReportOptions) -> Resu
         .alerts
         .iter()
         .zip(contexts)
-        .map(|(alert, context)| incident::incident(alert, context, seen.to_second))
+        .map(|(alert, context)| incident::incident(alert, context))
         .collect();
     let fleet = fleet::fleet(lake, &seen, &picked.told_by_eni)?;
     Ok(Model {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
         headline: headline::headline(&counts, &incidents, options.incident.is_some()),
+        summary: headline::summary(&counts, &incidents),
         looked_at: headline::looked_at(&seen.coverage, seen.from_second, seen.to_second),
         from_second: seen.from_second,
         to_second: seen.to_second,

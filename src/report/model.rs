@@ -17,6 +17,8 @@ pub struct Model {
     pub version: &'static str,
     /// The report in one sentence.
     pub headline: String,
+    /// What to know beside it: the worst incident, GuardDuty, what was kept back.
+    pub summary: String,
     /// What was looked at, in one sentence: belongs to every "nothing found".
     pub looked_at: String,
     /// Start of the first hour reported on.
@@ -308,6 +310,38 @@ pub struct Fleet {
     pub heat_more: u64,
     /// New destinations by day.
     pub new_destinations: Vec<NewDestinations>,
+    /// What could have left without a message, when a backtest has measured it.
+    pub headroom: Option<Headroom>,
+}
+
+/// Silent-leak headroom of the fleet on the last day that it was measured for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Headroom {
+    /// Start of that day.
+    pub day_second: i64,
+    /// Hosts measured.
+    pub hosts: u64,
+    /// Bytes a day to a new destination, the middle of the hosts.
+    pub median_new_bytes: u64,
+    /// Nine of ten hosts could lose no more than this to a new destination, bytes a day.
+    pub p90_new_bytes: u64,
+    /// Those that could lose most; at most `limits::REPORT_HEAT_ENIS_MAX`.
+    pub most: Vec<HeadroomRow>,
+}
+
+/// What could have left one host on a day without a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeadroomRow {
+    /// ENI.
+    pub eni: String,
+    /// `learning`, `young` or `mature`.
+    pub tier: String,
+    /// Bytes a day, to a destination new to it.
+    pub new_bytes: u64,
+    /// Bytes a day, to the destination it sends most to; `None` when it has none.
+    pub known_bytes: Option<u64>,
+    /// That destination.
+    pub known_destination: String,
 }
 
 /// One ENI of the heat map.

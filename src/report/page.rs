@@ -56,7 +56,10 @@ pub fn html(model: &Model) -> String {
 
 /// One script: the chart library, and the page's own in a scope of its own.
 fn script() -> String {
-    format!("/*\nuPlot:\n{UPLOT_LICENCE}\n*/\n{UPLOT}\n(() => {{\n\"use strict\";\n{}}})();\n", SCRIPTS.join("\n"))
+    format!(
+        "/*\nuPlot:\n{UPLOT_LICENCE}\n*/\n{UPLOT}\n(() => {{\n\"use strict\";\n{}}})();\n",
+        SCRIPTS.join("\n")
+    )
 }
 
 /// The source of a policy that allows exactly this text.

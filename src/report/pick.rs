@@ -27,8 +27,7 @@ pub(super) struct Picked {
 /// Reads the alerts of the range.
 pub(super) fn pick(lake: &Lake, options: &ReportOptions) -> Result<Picked, Error> {
     let id = options.incident.as_deref().map(|id| find(lake, id)).transpose()?;
-    let mut picked =
-        Picked { alerts: Vec::new(), counts: Counts::default(), told_by_eni: BTreeMap::new() };
+    let mut picked = Picked { alerts: Vec::new(), counts: Counts::default(), told_by_eni: BTreeMap::new() };
     for partition in lake.partitions(&ALERTS).map_err(stored(lake))? {
         let day = partition.day.first_hour().start_second();
         if options.from_second.is_some_and(|from| day + 86_400 <= from)
@@ -83,8 +82,7 @@ impl Picked {
         counts.guardduty_given |= alert.guardduty.status != "not_given";
         if alert.emitted {
             counts.told[alert.severity as usize] += 1;
-            counts.with_guardduty +=
-                u64::from(matches!(alert.guardduty.status.as_str(), "agrees" | "alone"));
+            counts.with_guardduty += u64::from(matches!(alert.guardduty.status.as_str(), "agrees" | "alone"));
             for eni in &alert.enis {
                 let (account, region) = (alert.account.as_str().into(), alert.region.as_str().into());
                 let id = EniId { account, region, eni: Arc::from(eni.as_str()) };

@@ -126,7 +126,7 @@ await check("an incident opens by keyboard and answers the seven questions", asy
   for (const question of ["What left?", "From where?", "To whom?", "Since when?", "Is it normal?", "What does GuardDuty say?", "What do I do now?"]) {
     assert.ok(text.includes(question), question);
   }
-  for (const part of ["outflow suppress add --eni", "--max-bytes-per-day", "FROM hourly", "read_parquet", "Risk in all", known.incidents[0].counterfactuals[0]]) {
+  for (const part of ["outflow suppress add suppressions.toml --eni", "--max-bytes-per-day", "FROM hourly", "read_parquet", "Risk in all", known.incidents[0].counterfactuals[0]]) {
     assert.ok(text.includes(part), part);
   }
   assert.ok((await page.locator("#detail canvas").count()) >= 1, "the chart is drawn");
@@ -137,7 +137,7 @@ await check("an incident opens by keyboard and answers the seven questions", asy
 await check("the picture can be read off", async () => {
   const over = page.locator("#detail .u-over").first();
   const box = await over.boundingBox();
-  await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2);
+  await over.hover({ position: { x: box.width * 0.7, y: box.height / 2 } });
   assert.match(await page.locator("#detail .readout").innerText(), / UTC: .*(sent to all|could be seen|served)/);
   await page.getByRole("button", { name: "Linear" }).click();
   await page.getByRole("button", { name: "Two weeks before" }).click();
@@ -195,6 +195,10 @@ await check("hostile text is text: list, incident, fleet", async () => {
     assert.ok(text.includes("</script><script>"), "it is shown as it is");
     assert.ok(!/[\u202a-\u202e\u2066-\u2069]/.test(text), "nothing reorders the page");
   };
+  // A report of one incident opens with it.
+  await evil.locator("#incident-h").waitFor();
+  await harmless();
+  await evil.locator("#back").click();
   await evil.locator("#by-told").selectOption("all");
   await harmless();
   await fits(evil);

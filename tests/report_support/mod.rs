@@ -178,8 +178,7 @@ pub fn lake(root: &Path, enis: &[String], alerts: Vec<Value>) -> Lake {
         hours.sort_by(|a, b| (a.hour, &a.id).cmp(&(b.hour, &b.id)));
         scanned = writer.write_hours(day, &hours).unwrap();
     }
-    let alerts: Vec<Alert> =
-        alerts.into_iter().map(|alert| serde_json::from_value(alert).unwrap()).collect();
+    let alerts: Vec<Alert> = alerts.into_iter().map(|alert| serde_json::from_value(alert).unwrap()).collect();
     writer.write_alerts(DAY, &scanned, &alerts).unwrap();
     let history = history();
     let state = serde_json::to_string(&history).unwrap();
@@ -221,7 +220,9 @@ pub fn fleet(root: &Path) -> Lake {
 /// What an attacker would like to see run: as long as a log field can be.
 pub fn hostile() -> String {
     let tags = "<i class=evil>".repeat(750);
-    format!("</script><script>window.pwned=1</script><img src=x onerror=\"window.pwned=1\">\u{202e}{{{{data}}}}' \"&\u{2028}\u{7}{tags}")
+    format!(
+        "</script><script>window.pwned=1</script><img src=x onerror=\"window.pwned=1\">\u{202e}{{{{data}}}}' \"&\u{2028}\u{7}{tags}"
+    )
 }
 
 /// A lake in which every text that can come from a log or a finding is hostile.
@@ -235,14 +236,16 @@ pub fn hostile_lake(root: &Path) -> Lake {
 /// Makes every text hostile that may be any text at all.
 fn spoil(value: &mut Value, bad: &str) {
     // Times must parse for a lake to take the alert; the id and status name things of ours.
-    const OURS: [&str; 8] = [
-        "first_seen", "last_seen", "window_start", "emitted_at", "severity", "account", "region", "status",
-    ];
+    const OURS: [&str; 8] =
+        ["first_seen", "last_seen", "window_start", "emitted_at", "severity", "account", "region", "status"];
     match value {
         Value::String(text) => bad.clone_into(text),
         Value::Array(values) => values.iter_mut().for_each(|value| spoil(value, bad)),
         Value::Object(fields) => {
-            fields.iter_mut().filter(|(name, _)| !OURS.contains(&name.as_str())).for_each(|(_, v)| spoil(v, bad));
+            fields
+                .iter_mut()
+                .filter(|(name, _)| !OURS.contains(&name.as_str()))
+                .for_each(|(_, v)| spoil(v, bad));
         }
         _ => {}
     }

@@ -179,11 +179,11 @@ function heatChart(fleet, say) {
     };
     const colourOfUnseen = colour("unseen");
     const options = {
-      width, height: rows.length * 17 + 44, tzDate: utcDate, padding: [4, 8, 0, 0],
+      width, height: rows.length * 17 + 30, tzDate: utcDate, padding: [4, 32, 0, 0],
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: false, y: false } },
       scales: { x: { time: true, range: [first, first + hours * hourSeconds] }, y: { range: [0, rows.length], dir: -1 } },
-      axes: [timeAxis({ grid: { show: false } }), axis({
+      axes: [timeAxis({ grid: { show: false }, size: 26 }), axis({
         size: short ? 62 : 168, grid: { show: false }, ticks: { show: false }, gap: 4,
         splits: () => rows.map((_, y) => y + 0.5), filter: (_, splits) => splits,
         values: (_, splits) => splits.map((y) => name(rows[Math.floor(y)])),
@@ -217,11 +217,11 @@ function newDestinationsChart(days, say) {
     const bars = uPlot.paths.bars({ size: [0.7, 40] });
     const bar = (name) => ({ paths: bars, fill: colour(name), stroke: colour(name), width: 0, points: { show: false } });
     const options = {
-      width, height: 200, tzDate: utcDate, padding: [8, 12, 0, 0],
+      width, height: 190, tzDate: utcDate, padding: [8, 12, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: { x: { time: true, range: [times[0] - 43200, times[times.length - 1] + 43200] }, y: { range: [0, Math.max(4, ...tall) * 1.1] } },
-      axes: [timeAxis({ grid: { show: false } }), axis({ size: 48, values: (_, splits) => splits.map((v) => (Number.isInteger(v) ? count(v) : "")) })],
+      axes: [timeAxis({ grid: { show: false }, size: 26 }), axis({ size: 48, values: (_, splits) => splits.map((v) => (Number.isInteger(v) ? count(v) : "")) })],
       series: [{}, bar("bar-c"), bar("bar-b"), bar("bar-a")],
       hooks: {
         setCursor: [(u) => {

@@ -58,7 +58,7 @@ function incidentRow(incident) {
   el("td", { class: "num", "data-label": "Sent" }, bytes(incident.egress_bytes)),
   el("td", { class: "num", "data-label": "Bits" }, incident.score.toFixed(1)),
   el("td", { "data-label": "GuardDuty" }, guardduty(incident.guardduty.status)),
-  el("td", { class: "wide" }, incident.told ? "yes" : "kept back", el("span", { class: "sub" }, incident.told_why)));
+  el("td", { "data-label": "Told" }, incident.told ? "yes" : "kept back", el("span", { class: "sub" }, incident.told_why)));
 }
 
 function incidentList() {

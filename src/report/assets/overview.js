@@ -7,11 +7,11 @@ function overview() {
   return [
     el("div", { class: "lede", id: "overview" },
       el("h1", {}, data.headline),
+      data.summary ? el("p", { class: "break" }, data.summary) : null,
       el("p", { class: "muted" }, data.looked_at)),
     el("ul", { class: "tiles" },
       [3, 2, 1, 0].map((at) => el("li", {}, el("div", { class: "tile" }, el("b", {}, count(c.told[at])), severityName(words[at])))),
       tile(count(c.kept_back), "kept back"),
-      tile(c.guardduty_given ? count(c.with_guardduty) : "\u2013", c.guardduty_given ? "with GuardDuty" : "GuardDuty not asked"),
       tile(percent(seen.seen_share), "could be seen")),
     incidentList(),
     fleetPanel(),
@@ -40,7 +40,21 @@ function fleetPanel() {
     f.new_destinations.length ? panel("New destinations by day",
       el("p", { class: "hint" }, "Networks that an interface used for the first time in the 28 days that baselines remember, also those that raised an incident. The last day reported is not among them yet."),
       newDestinationsChart(f.new_destinations, sayNew), newText,
-      el("div", { class: "legend" }, key("c-a", "new to the whole account"), key("c-b", "new to the interface, known to others"), key("c-c", "new range of a network in use"))) : null);
+      el("div", { class: "legend" }, key("c-a", "new to the whole account"), key("c-b", "new to the interface, known to others"), key("c-c", "new range of a network in use"))) : null,
+    f.headroom ? headroomPanel(f.headroom) : null);
+}
+
+// What could have left without a message, as a backtest measured it.
+function headroomPanel(h) {
+  const rows = h.most.map((row) => el("tr", {}, el("td", { class: "mono break wide" }, row.eni), el("td", {}, row.tier),
+    el("td", { class: "num", "data-label": "To a new one" }, bytes(row.new_bytes)),
+    el("td", { class: "num", "data-label": "To a known one" }, row.known_bytes === null ? "\u2013" : bytes(row.known_bytes)), el("td", { class: "mono break wide" }, row.known_destination)));
+  const th = (text, num) => el("th", { scope: "col", class: num ? "num" : null }, text);
+  return panel("What could leave unseen",
+    el("p", { class: "hint" }, "Silent-leak headroom on ", utcDay(h.day_second), ": the most that could leave in a day without a message. Half of ", plural(h.hosts, "interface"), " could lose no more than ",
+      bytes(h.median_new_bytes), " to a new destination, nine of ten no more than ", bytes(h.p90_new_bytes), "."),
+    el("details", {}, el("summary", {}, "Those that could lose most"), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of headroom" }, el("table", { class: "cards" },
+      el("thead", {}, el("tr", {}, th("Interface"), th("Baseline"), th("A day, to a new destination", true), th("A day, to a known one", true), th("The known one"))), el("tbody", {}, rows)))));
 }
 
 function coveragePanel() {
