@@ -191,6 +191,10 @@ pub(super) enum Format {
     Jsonl,
     /// For spreadsheets; cells that would be read as formulas are quoted.
     Csv,
+    /// OCSF Detection Findings (class 2004), one JSON object a line: Security Lake, SIEMs.
+    Ocsf,
+    /// AWS Security Finding Format, one JSON object a line: `aws securityhub batch-import-findings`.
+    Asff,
 }
 
 #[derive(Debug, Args)]
