@@ -120,6 +120,34 @@ fn hours_of_some_interfaces_are_those_of_all_less_the_others() {
 }
 
 #[test]
+fn headroom_is_shown_when_it_was_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = lake(dir.path(), &[eni(1)], Vec::new());
+    assert_eq!(all(&lake).fleet.headroom, None);
+    let writer = outflow::lake::LakeWriter::create(dir.path()).unwrap();
+    let date = DAY.date().to_string();
+    let keys = [("account", ACCOUNT), ("region", REGION), ("date", date.as_str())];
+    let mut table = writer.table(&outflow::lake::HEADROOM, &keys).unwrap();
+    for number in 1..=10_u64 {
+        table
+            .row(|row| {
+                row.text("eni", &eni(number as usize))
+                    .text("tier", "mature")
+                    .count("new_bytes", number << 20)
+                    .int64("known_bytes", None::<i64>)
+                    .text_or_null("known_destination", "")
+                    .text("config_hash", "c")
+                    .end()
+            })
+            .unwrap();
+    }
+    table.close().unwrap().publish().unwrap();
+    let found = all(&lake).fleet.headroom.unwrap();
+    assert_eq!((found.hosts, found.median_new_bytes, found.p90_new_bytes), (10, 5 << 20, 9 << 20));
+    assert_eq!((found.most[0].new_bytes, found.most[0].known_bytes), (10 << 20, None));
+}
+
+#[test]
 fn hostile_text_cannot_leave_its_block() {
     let dir = tempfile::tempdir().unwrap();
     let model = all(&hostile_lake(dir.path()));

@@ -101,7 +101,7 @@ function egressChart(incident, view, say) {
     const most = Math.max(floorBytes * 4, ...values.slice(1).flat().filter((v) => v !== null));
     const range = view.span === "near" ? [from - 36 * hourSeconds, Math.min(to + 24 * hourSeconds, times[hours - 1] + hourSeconds)] : [times[0], times[hours - 1] + hourSeconds];
     const options = {
-      width, height: width < 500 ? 220 : 300, tzDate: utcDate, padding: [14, 12, 0, 0],
+      width, height: width < 500 ? 220 : 300, tzDate: utcDate, padding: [14, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
