@@ -9,6 +9,7 @@ pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod enrich;
 pub mod error;
 pub mod eval;
 pub mod guardduty;
@@ -20,7 +21,10 @@ pub mod pipeline;
 pub mod record;
 pub mod report;
 pub mod scan;
+pub mod schema;
 pub mod simulate;
 pub mod sink;
 pub mod source;
+#[cfg(feature = "aws")]
+pub mod telemetry;
 pub mod window;

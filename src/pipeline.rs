@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::alert::model::TableVersion;
 use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
+use crate::detect::suppress::Suppressions;
 use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Threshold, against, score_hour,
 };
+use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
@@ -76,6 +79,8 @@ pub struct Pipeline {
     incidents: Incidents,
     /// `None` when no findings were given.
     guardduty: Option<Beside>,
+    tables: Option<Arc<Tables>>,
+    suppressions: Option<TableVersion>,
     living: Option<Living>,
     tally: Tally,
 }
@@ -133,16 +138,34 @@ impl Pipeline {
             history: History::default(),
             incidents: Incidents::default(),
             guardduty: None,
+            tables: None,
+            suppressions: None,
             living: None,
             tally: Tally::default(),
         }
     }
 
-    /// Takes the findings that incidents are joined with.
+    /// Takes the findings that incidents are joined with. Before the first hour.
     #[must_use]
     pub fn with_findings(self, findings: FindingSet) -> Self {
-        let beside = Beside { correlation: Correlation::new(findings), unaided: Incidents::default() };
+        let beside = Beside { correlation: Correlation::new(findings), unaided: self.incidents.clone() };
         Self { guardduty: Some(beside), ..self }
+    }
+
+    /// Takes the tables that give words for destinations.
+    #[must_use]
+    pub fn with_tables(self, tables: Arc<Tables>) -> Self {
+        Self { tables: Some(tables), ..self }
+    }
+
+    /// Takes suppressions, and which version of their file they are. Before the first hour.
+    #[must_use]
+    pub fn with_suppressions(mut self, suppressions: Suppressions, version: TableVersion) -> Self {
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided = Incidents::default().under(suppressions.clone());
+        }
+        let incidents = Incidents::default().under(suppressions);
+        Self { incidents, suppressions: Some(version), ..self }
     }
 
     /// Closes and scores all open hours up to `last`, ascending.
@@ -229,8 +252,10 @@ impl Pipeline {
             beside.unaided.end_day(day);
             let correlation = &mut beside.correlation;
             for incident in &incidents {
-                let is_told = incident.kept.is_sent() || incident.kept == Kept::Continues;
-                correlation.note_joined(&incident.guardduty, &incident.id.0, is_told);
+                // Also what a suppression hides: its findings are from the same logs, or it would be told.
+                let is_handled =
+                    incident.kept.is_sent() || matches!(incident.kept, Kept::Continues | Kept::Suppressed);
+                correlation.note_joined(&incident.guardduty, &incident.id.0, is_handled);
             }
             for (finding, sighting) in correlation.take_alone(day, is_end) {
                 let alert = self.write_up_alone(&finding, &sighting, &living);
@@ -238,6 +263,12 @@ impl Pipeline {
                 alerts.push(alert);
             }
             self.guardduty = Some(beside);
+        }
+        for alert in &mut alerts {
+            alert.tables.extend(self.suppressions.clone());
+            if let Some(tables) = &self.tables {
+                tables.tell(alert);
+            }
         }
         output.day_ends(day, &alerts)?;
         living.today.pool_days(&living.snapshot);

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::report::ReportArgs;
 use super::s3_args::S3Args;
+use super::tables::TableArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
 use crate::sink::Topic;
@@ -90,6 +91,14 @@ pub(super) enum Verb {
     /// Write the lake as one HTML file to look at: incidents, evidence, coverage, fleet
     #[command(after_help = super::report::EXAMPLES)]
     Report(ReportArgs),
+    /// Roll a lake up by network interface, destination or incident, as CSV or Parquet
+    Export(super::export::ExportArgs),
+    /// Print DDL for Athena, views for `DuckDB`, or the JSON Schema of an alert
+    #[command(subcommand)]
+    Schema(super::schema::SchemaVerb),
+    /// Add, test and list suppressions: known traffic that need not be told, for a while
+    #[command(subcommand)]
+    Suppress(super::suppress::SuppressVerb),
     /// Score a lake's stored hours again: what another configuration would tell, and what it would
     /// let pass
     Backtest(BacktestArgs),
@@ -137,6 +146,8 @@ pub(super) struct ScanArgs {
     /// `aws guardduty get-findings` prints; overrides the configuration
     #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
     pub(super) guardduty: Vec<String>,
+    #[command(flatten)]
+    pub(super) tables: TableArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Also the incidents that were kept back, with the reason

@@ -6,6 +6,7 @@ mod backtest;
 mod demo;
 mod eval;
 mod explain;
+mod export;
 mod printer;
 mod progress;
 mod publish;
@@ -13,8 +14,11 @@ mod render;
 mod report;
 mod s3_args;
 mod scan;
+mod schema;
 mod simulate;
 mod summary;
+mod suppress;
+mod tables;
 mod term;
 mod text;
 mod when;
@@ -64,6 +68,9 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         Verb::Eval(args) => eval::run(args, term),
         Verb::Explain(args) => explain::run(args, term),
         Verb::Report(args) => report::run(args, &load_config(cli)?, term),
+        Verb::Schema(verb) => schema::run(verb, term),
+        Verb::Export(args) => export::run(args, &load_config(cli)?, term),
+        Verb::Suppress(verb) => suppress::run(verb, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

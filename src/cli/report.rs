@@ -1,5 +1,6 @@
 //! `outflow report`: the lake as one HTML file to look at.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::lake::Lake;
 use crate::report::{Model, ReportOptions, gather, html};
-use crate::scan::settings;
+use crate::scan::Beside;
 
 /// What to type.
 pub(super) const EXAMPLES: &str = "\
@@ -70,7 +71,7 @@ pub(super) fn write(
         path: lake.display().to_string(),
         detail: error.to_string(),
     };
-    let model = gather(&Lake::open(lake).map_err(stored)?, &settings(config), options)?;
+    let model = gather(&Lake::open(lake).map_err(stored)?, &Beside::load(config)?.settings(config), options)?;
     output.write(&html(&model))?;
     output.finish()?;
     Ok(model)
@@ -87,7 +88,8 @@ fn said(path: &Path, model: &Model) -> String {
         bytes(size)
     );
     if model.counts.not_listed > 0 {
-        text += &format!("; {} weaker ones are only counted", plural(model.counts.not_listed, "incident"));
+        let _ =
+            write!(text, "; {} weaker ones are only counted", plural(model.counts.not_listed, "incident"));
     }
     text
 }

@@ -2,7 +2,9 @@
 
 mod addr;
 mod internal;
+mod lookup;
 pub mod orient;
 
 pub use addr::{Addr, Prefix, PrefixError};
 pub use internal::{InternalNetworks, is_private};
+pub use lookup::PrefixTable;

@@ -1,5 +1,7 @@
 //! The report in words. "Nothing to report" never stands without how much was looked at.
 
+use std::fmt::Write as _;
+
 use super::model::{Counts, Coverage, Incident};
 use super::words::{count, human_bytes, minute, percent, plural};
 
@@ -61,7 +63,8 @@ pub(super) fn looked_at(seen: &Coverage, from_second: i64, to_second: i64) -> St
         percent(seen.seen_share),
     );
     if seen.enis_learning > 0 {
-        text += &format!(
+        let _ = write!(
+            text,
             " {} still {}: of these only HIGH is told.",
             plural(seen.enis_learning, "interface"),
             if seen.enis_learning == 1 { "learns" } else { "learn" }
@@ -69,7 +72,7 @@ pub(super) fn looked_at(seen: &Coverage, from_second: i64, to_second: i64) -> St
     }
     let gaps = seen.gaps.len() as u64 + seen.gaps_more;
     if gaps > 0 {
-        text += &format!(" {} in the logs.", plural(gaps, "gap"));
+        let _ = write!(text, " {} in the logs.", plural(gaps, "gap"));
     }
     text
 }

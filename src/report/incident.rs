@@ -1,5 +1,7 @@
 //! One incident in the page's words: the answers a first-time reader looks for, then the evidence.
 
+use std::fmt::Write as _;
+
 use super::advice;
 use super::chart::Context;
 use super::model::{Answer, Destination, Evidence, Finding, GuardDuty, Incident};
@@ -28,6 +30,7 @@ pub(super) fn incident(alert: &Alert, context: Option<Context>) -> Incident {
         destination: if key_of(alert) == alert.peer { String::new() } else { shown(key_of(alert)) },
         service: service(alert.port, alert.protocol),
         aws_service: shown(&alert.service),
+        known: shown(&alert.known.to_string()),
         role: shown(&alert.role),
         first_second: first_second(alert),
         last_second: second(&alert.last_seen),
@@ -91,12 +94,12 @@ fn answers(alert: &Alert) -> Vec<Answer> {
     let mut from = alert.eni.clone();
     let place = place(alert);
     if !place.is_empty() {
-        from += &format!(" ({})", place.join(", "));
+        let _ = write!(from, " ({})", place.join(", "));
     }
     if alert.enis.len() > 1 {
-        from += &format!(" and {} with the same cause", plural(alert.enis.len() as u64 - 1, "interface"));
+        let _ = write!(from, " and {} with the same cause", plural(alert.enis.len() as u64 - 1, "interface"));
     }
-    from += &format!(", account {}, {}", alert.account, alert.region);
+    let _ = write!(from, ", account {}, {}", alert.account, alert.region);
     [
         (
             "What left?",
@@ -120,17 +123,21 @@ fn answers(alert: &Alert) -> Vec<Answer> {
 fn to_whom(alert: &Alert) -> String {
     let mut to = format!("{}, {}", alert.peer, service(alert.port, alert.protocol));
     if !alert.service.is_empty() {
-        to += &format!(", AWS service {}", alert.service);
+        let _ = write!(to, ", AWS service {}", alert.service);
     }
     if key_of(alert) != alert.peer {
-        to += &match key_of(alert) {
-            "*" => "; one of many destinations".to_owned(),
-            key => format!("; counted as {key}"),
+        let as_what = match key_of(alert) {
+            "*" => "one of many destinations".to_owned(),
+            key => format!("counted as {key}"),
         };
+        let _ = write!(to, "; {as_what}");
+    }
+    if !alert.known.is_empty() {
+        let _ = write!(to, "; known as {}", alert.known);
     }
     let more = alert.destinations.len().saturating_sub(1) as u64 + alert.destinations_more;
     if more > 0 {
-        to += &format!(", and {}", plural(more, "more peer"));
+        let _ = write!(to, ", and {}", plural(more, "more peer"));
     }
     to
 }
@@ -139,7 +146,7 @@ fn since(alert: &Alert) -> String {
     let (first, last) = (first_second(alert), second(&alert.last_seen));
     let mut since = format!("{} to {} UTC, {}", minute(first), minute(last), duration(last - first));
     if let Some(earlier) = &alert.continues {
-        since += &format!("; it continues incident {earlier} of an earlier day");
+        let _ = write!(since, "; it continues incident {earlier} of an earlier day");
     }
     since
 }
@@ -282,5 +289,15 @@ fn trust(alert: &Alert) -> Vec<String> {
         ),
         format!("Evidence in the terminal: outflow explain {} --lake LAKE", alert.id),
     ];
-    lines.iter().map(|line| shown(line)).collect()
+    let suppressions = alert.suppressions.iter().map(|by| {
+        format!(
+            "Suppression {}: {}, granted by {} in {}, until {}",
+            by.id,
+            by.outcome.replace('_', " "),
+            by.owner,
+            by.ticket,
+            by.expires
+        )
+    });
+    lines.into_iter().chain(suppressions).map(|line| shown(&line)).collect()
 }

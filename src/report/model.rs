@@ -146,6 +146,8 @@ pub struct Incident {
     pub service: String,
     /// AWS service of the peer.
     pub aws_service: String,
+    /// Who the other end is, by the tables that the scan was given: name, network, country.
+    pub known: String,
     /// `client` or `served`.
     pub role: String,
     /// First packet.

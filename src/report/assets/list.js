@@ -16,7 +16,7 @@ const columns = [
 // What the search looks through, made once.
 const haystacks = data.incidents.map((incident) => [
   incident.id, incident.eni, incident.account, incident.region, incident.peer, incident.destination, incident.service,
-  incident.aws_service, incident.severity, ...incident.other_enis, ...incident.place, ...incident.attack,
+  incident.aws_service, incident.known, incident.severity, ...incident.other_enis, ...incident.place, ...incident.attack,
   ...incident.evidence.map((evidence) => evidence.id),
 ].join("\n").toLowerCase());
 
@@ -45,7 +45,7 @@ function filtered() {
 const link = (incident) => "#incident=" + encodeURIComponent(incident.id);
 
 function incidentRow(incident) {
-  const to = [incident.service, incident.aws_service, incident.destination && incident.destination !== "*" ? "as " + incident.destination : ""].filter(Boolean).join(", ");
+  const to = [incident.service, incident.aws_service, incident.destination && incident.destination !== "*" ? "as " + incident.destination : "", incident.known].filter(Boolean).join(", ");
   const verb = incident.role === "served" ? "served to " : "";
   return el("tr", { on: { click: (event) => {
     if (!event.target.closest("a") && !String(getSelection())) location.hash = link(incident);
