@@ -4,6 +4,7 @@
 //! `CHROMIUM=/path`). What drives them comes from npm, pinned by hash, on first use.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "what ran, and what could not, is said aloud")]
 
 mod report_support;
 
