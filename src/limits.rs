@@ -121,3 +121,17 @@ pub const TELEMETRY_HEAD_BYTES_MAX: usize = 16 << 10;
 pub const TELEMETRY_HEADERS_MAX: usize = 64;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
+/// Incidents listed by a report, the worst first; more are counted. 5,000 open in a second.
+pub const REPORT_INCIDENTS_MAX: usize = 5_000;
+/// Incidents of a report with a chart of their own, about 12 KB each.
+pub const REPORT_CHARTS_MAX: usize = 200;
+/// Interfaces in a report's heat map.
+pub const REPORT_HEAT_ENIS_MAX: usize = 40;
+/// Hours of a report's heat map, the last ones: two weeks.
+pub const REPORT_HEAT_HOURS_MAX: usize = 336;
+/// Days before an incident that its chart shows.
+pub const REPORT_CHART_DAYS_BEFORE: u32 = 14;
+/// Gaps named by a report; more are counted.
+pub const REPORT_GAPS_MAX: usize = 50;
+/// Characters of a single foreign text in a report; longer ones are cut with a mark.
+pub const REPORT_TEXT_CHARS_MAX: usize = 2_048;

@@ -14,3 +14,4 @@ pub use alone::{Standing, build_alone};
 pub use build::{Provenance, build};
 pub use model::Alert;
 pub use suppression::count_hidden;
+pub(crate) use text::bytes as human_bytes;

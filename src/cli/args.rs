@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::report::ReportArgs;
 use super::s3_args::S3Args;
 use super::tables::TableArgs;
 use super::when::{self, When};
@@ -87,6 +88,9 @@ pub(super) enum Verb {
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
     Explain(ExplainArgs),
+    /// Write the lake as one HTML file to look at: incidents, evidence, coverage, fleet
+    #[command(after_help = super::report::EXAMPLES)]
+    Report(ReportArgs),
     /// Roll a lake up by network interface, destination or incident, as CSV or Parquet
     Export(super::export::ExportArgs),
     /// Print DDL for Athena, views for `DuckDB`, or the JSON Schema of an alert

@@ -11,6 +11,7 @@ mod printer;
 mod progress;
 mod publish;
 mod render;
+mod report;
 mod s3_args;
 mod scan;
 mod schema;
@@ -66,6 +67,7 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
         Verb::Eval(args) => eval::run(args, term),
         Verb::Explain(args) => explain::run(args, term),
+        Verb::Report(args) => report::run(args, &load_config(cli)?, term),
         Verb::Schema(verb) => schema::run(verb, term),
         Verb::Export(args) => export::run(args, &load_config(cli)?, term),
         Verb::Suppress(verb) => suppress::run(verb, term),
