@@ -19,4 +19,6 @@ pub mod scan;
 pub mod simulate;
 pub mod sink;
 pub mod source;
+pub mod state;
+pub mod watch;
 pub mod window;

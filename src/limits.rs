@@ -94,5 +94,16 @@ pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
 pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
 /// Alerts named that could not be published; more are counted.
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
+/// States between days that `watch` keeps: so many days, and the one in hand, can be lived again
+/// when something arrives late. SQS delivers within minutes, and within days from a dead-letter
+/// queue.
+pub const DAY_STATES_MAX: usize = 4;
+/// Refused objects and messages that `watch` keeps a list of; more are counted.
+pub const QUARANTINED_NAMED_MAX: usize = 10_000;
+/// Alerts that wait to be confirmed by SNS before `watch` takes no more objects.
+pub const OUTBOX_ALERTS_MAX: usize = 10_000;
+/// How far beyond the present a time in an object's name is believed, seconds: clocks differ by
+/// less, and hours must not close because of a name.
+pub const NAMED_AHEAD_SECONDS_MAX: i64 = 3_600;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);

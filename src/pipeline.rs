@@ -2,6 +2,8 @@
 //! incidents are decided, days fold into tomorrow's baseline. Synchronous and pure: what must
 //! be written goes to an `Output`.
 
+mod carry;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Threshold, against, score_hour,
 };
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
+pub use carry::Carried;
+
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
 /// Takes what the pipeline produces, in event order.

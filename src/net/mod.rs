@@ -3,6 +3,7 @@
 mod addr;
 mod internal;
 pub mod orient;
+mod stored;
 
 pub use addr::{Addr, Prefix, PrefixError};
 pub use internal::{InternalNetworks, is_private};

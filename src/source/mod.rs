@@ -3,6 +3,7 @@
 //! Listing is separate from reading, so that a dry run costs nothing and a missing input is known
 //! before any work starts.
 
+mod gone;
 mod key;
 mod local;
 mod open;
@@ -11,9 +12,10 @@ mod s3;
 
 use std::path::PathBuf;
 
+pub use gone::{Gone, GoneError};
 pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
-pub use open::Opener;
+pub use open::{Open, Opener};
 pub use prune::{Pruned, newest_end_second, prune};
 pub use s3::{Bucket, S3Inputs, S3Place, SCHEME};
 
