@@ -6,6 +6,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::s3_args::S3Args;
+pub(super) use super::watch_args::WatchArgs;
+use super::watch_args::WATCH_EXAMPLES;
 use super::when::{self, When};
 use crate::alert::Severity;
 use crate::sink::Topic;
@@ -82,6 +84,9 @@ pub(super) enum Verb {
     /// Scan flow logs: files, folders, globs, `s3://BUCKET/PREFIX`, or `-` for the standard input
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Read what a queue announces, for as long as it runs, and tell as hours close
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Box<WatchArgs>),
     /// Write the flow logs of a simulated fleet, with labels of what was hidden in them
     Simulate(SimulateArgs),
     /// Show all evidence of one alert

@@ -3,11 +3,14 @@
 //! Listing is separate from reading, so that a dry run costs nothing and a missing input is known
 //! before any work starts.
 
+pub mod events;
 mod gone;
 mod key;
 mod local;
 mod open;
 mod prune;
+#[cfg(feature = "aws")]
+pub mod queue;
 #[cfg(feature = "aws")]
 mod s3;
 #[cfg(not(feature = "aws"))]
@@ -23,7 +26,7 @@ pub use local::{Listing, list};
 pub use open::{Open, Opener};
 pub use prune::{Pruned, newest_end_second, prune};
 #[cfg(feature = "aws")]
-pub use s3::Bucket;
+pub use s3::{Bucket, Buckets, Head};
 pub use s3::{S3Inputs, S3Place};
 pub use url::{S3Url, SCHEME};
 

@@ -298,6 +298,11 @@ impl Engine {
         self.observer.note(&Event::Published { alerts: alerts as u64 });
     }
 
+    /// Gives up the first alert of the outbox; see [`Self::refuse`].
+    pub fn drop_first(&mut self) {
+        self.book.outbox.drain(..1.min(self.book.outbox.len()));
+    }
+
     /// Puts something on the list of what was refused.
     pub fn refuse(&mut self, name: &str, reason: Reason, detail: &str) {
         self.observer.note(&Event::Refused { name, reason, detail });
