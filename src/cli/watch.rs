@@ -36,7 +36,7 @@ pub(super) fn run(args: &WatchArgs, config: &Config, term: Term) -> Result<u8, E
     let log = Arc::new(Log::start(term));
     let buckets = Arc::new(Buckets::connect(allowed.buckets(), &aws)?);
     let state = StateDir::open(&args.state, &holder())?;
-    let queue = Queue::connect(&args.queue_url, &aws)?;
+    let queue = Queue::connect(&args.queue_url, args.hide_seconds, &aws)?;
     let outlet = Outlet::open(args, &aws, term)?;
     let observer: Arc<dyn Observer> = Arc::clone(&log) as _;
     let fetch = Box::new(S3Fetch(Arc::clone(&buckets)));

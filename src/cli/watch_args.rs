@@ -58,6 +58,11 @@ pub(super) struct WatchArgs {
     #[arg(long, env = "OUTFLOW_CHECKPOINT_SECONDS", value_name = "N", default_value_t = 60,
           value_parser = clap::value_parser!(u16).range(1..=3600))]
     pub(super) checkpoint_seconds: u16,
+    /// How long a message is hidden from others at a time, prolonged while it is in hand; after a
+    /// crash it comes again so much later
+    #[arg(long, env = "OUTFLOW_HIDE_SECONDS", value_name = "N", default_value_t = 120,
+          value_parser = clap::value_parser!(u16).range(3..=3600))]
+    pub(super) hide_seconds: u16,
     /// How far objects may come out of order before hours close; more delays alerts, less makes
     /// more corrections
     #[arg(long, env = "OUTFLOW_REORDER", value_name = "SPAN", default_value = "10m", value_parser = when::span_seconds)]

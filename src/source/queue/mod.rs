@@ -30,12 +30,10 @@ use fault::Way;
 
 /// Entries of a batch, and messages of an answer.
 const BATCH: usize = 10;
-/// How long a message is hidden at a time, seconds.
-const HIDDEN_SECONDS: i32 = 120;
-/// How often it is hidden anew.
-const HEARTBEAT: Duration = Duration::from_secs(40);
-/// How long after its receipt a message may stay hidden: 12 hours, less one time of hiding.
-const IN_HAND_MAX: Duration = Duration::from_secs(12 * 3600 - 180);
+/// Heartbeats in the time for which a message is hidden: two may be lost.
+const BEATS: u32 = 3;
+/// How long after its receipt a message may stay hidden, seconds: 12 hours.
+const HIDDEN_SECONDS_MAX: u64 = 12 * 3600;
 /// Longest wait for messages, seconds.
 pub const WAIT_SECONDS_MAX: i32 = 20;
 /// A request may take this much longer than the wait that it asks for.
@@ -75,6 +73,8 @@ pub struct Queue {
     url: String,
     endpoint_url: Option<String>,
     hands: Hands,
+    /// How long a message is hidden at a time, seconds.
+    hidden_seconds: u16,
     heart: JoinHandle<()>,
 }
 
@@ -85,11 +85,13 @@ impl Drop for Queue {
 }
 
 impl Queue {
-    /// Sets up the way to the queue at `url`, and looks for credentials. Profile, time-outs and attempts are those of `options`.
+    /// Sets up the way to the queue at `url`, and looks for credentials. A message is
+    /// hidden from others for `hidden_seconds` at a time: so long it takes after a crash until it comes
+    /// again. Profile, time-outs and attempts are those of `options`.
     ///
     /// # Errors
     /// When there are no credentials.
-    pub fn connect(url: &str, options: &config::S3) -> Result<Self, Error> {
+    pub fn connect(url: &str, hidden_seconds: u16, options: &config::S3) -> Result<Self, Error> {
         let own = config::S3 { timeout: options.timeout.max(ANSWER_WITHIN), ..options.clone() };
         let base = aws::runtime()?.block_on(aws::load(&own, region_of(url)))?;
         let endpoint_url = base.endpoint_url().map(str::to_owned);
@@ -100,8 +102,9 @@ impl Queue {
         }
         let client = Client::new(&base);
         let hands = Hands::default();
-        let heart = aws::runtime()?.spawn(beat(client.clone(), url.to_owned(), Arc::clone(&hands)));
-        Ok(Self { client, url: url.to_owned(), endpoint_url, hands, heart })
+        let heart = beat(client.clone(), url.to_owned(), Arc::clone(&hands), hidden_seconds);
+        let heart = aws::runtime()?.spawn(heart);
+        Ok(Self { client, url: url.to_owned(), endpoint_url, hands, hidden_seconds, heart })
     }
 
     /// Messages, at most ten; none when there are none for `wait_seconds` (0 to 20), or when `stop`
@@ -116,7 +119,7 @@ impl Queue {
             .queue_url(&self.url)
             .max_number_of_messages(BATCH as i32)
             .wait_time_seconds(wait_seconds.clamp(0, WAIT_SECONDS_MAX))
-            .visibility_timeout(HIDDEN_SECONDS)
+            .visibility_timeout(i32::from(self.hidden_seconds))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
         let answer = aws::runtime()?.block_on(async {
             tokio::select! {
@@ -224,16 +227,18 @@ async fn stopped(stop: &(dyn Fn() -> bool + Sync)) {
 }
 
 /// Hides what is in hand, again and again.
-async fn beat(client: Client, url: String, hands: Hands) {
+async fn beat(client: Client, url: String, hands: Hands, hidden_seconds: u16) {
+    let hidden = Duration::from_secs(u64::from(hidden_seconds));
+    let in_hand_max = Duration::from_secs(HIDDEN_SECONDS_MAX).saturating_sub(hidden);
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        let hidden: Vec<(String, String)> = {
+        tokio::time::sleep(hidden / BEATS).await;
+        let messages: Vec<(String, String)> = {
             let mut hands = lock(&hands);
             // What SQS does not hide any longer comes again by itself, and is known by then.
-            hands.retain(|_, hand| hand.since.elapsed() < IN_HAND_MAX);
+            hands.retain(|_, hand| hand.since.elapsed() < in_hand_max);
             hands.iter().map(|(id, hand)| (id.clone(), hand.receipt.clone())).collect()
         };
-        hide(&client, &url, &hidden, HIDDEN_SECONDS).await;
+        hide(&client, &url, &messages, i32::from(hidden_seconds)).await;
     }
 }
 
