@@ -26,7 +26,10 @@ const BODIES: [(&str, &str); 24] = [
     ("aws_aws-lambda-go_s3-event.json", "s3://sourcebucket/Happy Face.jpg"),
     ("aws_aws-lambda-go_sns-event.json", "unknown"),
     ("aws_aws-lambda-go_sqs-event.json", "unknown"),
-    ("awsdocs_s3-userguide_eventbridge_object-created-putobject.json", "s3://DOC-EXAMPLE-BUCKET1/example-key"),
+    (
+        "awsdocs_s3-userguide_eventbridge_object-created-putobject.json",
+        "s3://DOC-EXAMPLE-BUCKET1/example-key",
+    ),
     ("awsdocs_s3-userguide_eventbridge_object-deleted-deleteobject.json", "not written"),
     ("awsdocs_s3-userguide_eventbridge_object-deleted-lifecycle-expiration.json", "not written"),
     ("awsdocs_s3-userguide_object-created-put.json", "s3://mybucket/HappyFace.jpg"),
@@ -45,7 +48,8 @@ const LAST: (&str, &str) = ("vectordotdev_vector_sqs-body_sns-wrapped_s3-test-ev
 /// The samples; `None`, said aloud, where they are not.
 fn samples() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("OUTFLOW_SHARED").map_or_else(|| root.join("../shared"), |dir| root.join(dir));
+    let shared =
+        std::env::var_os("OUTFLOW_SHARED").map_or_else(|| root.join("../shared"), |dir| root.join(dir));
     let events = shared.join("samples/events");
     if !events.is_dir() {
         eprintln!("not run: no samples in {}", events.display());
@@ -89,9 +93,10 @@ fn every_sample_has_its_documented_outcome() {
 #[test]
 fn findings_come_as_events_of_event_bridge() {
     let Some(samples) = samples() else { return };
-    for file in
-        ["SYNTHETIC_eventbridge_TrafficVolumeUnusual.json", "OluOlus_guardduty-sentinel-integration_network-eventbridge.json"]
-    {
+    for file in [
+        "SYNTHETIC_eventbridge_TrafficVolumeUnusual.json",
+        "OluOlus_guardduty-sentinel-integration_network-eventbridge.json",
+    ] {
         let body = std::fs::read_to_string(samples.join("guardduty").join(file)).unwrap();
         assert_eq!(said(&body), "findings 1", "{file}");
         let wrapped = serde_json::json!({"Type": "Notification", "TopicArn": "arn", "Message": body});

@@ -150,6 +150,7 @@ proptest! {
             failing: 0.01,
             reorder_seconds: reorder_minutes * 60,
             correction_seconds: correction_minutes * 60,
+            with_findings: false,
         });
     }
 }

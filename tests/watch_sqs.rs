@@ -64,7 +64,7 @@ struct World {
 impl World {
     fn new() -> Option<Self> {
         let peer = MiniStack::start()?;
-        peer.s3_put(&format!("/{BUCKET}"), b"");
+        peer.create_bucket(BUCKET);
         let queue = peer.sqs("CreateQueue", &json!({ "QueueName": QUEUE }));
         let queue = queue["QueueUrl"].as_str().unwrap().to_owned();
         let topic = peer.create_topic("alerts");
@@ -101,7 +101,11 @@ impl World {
     fn watch(&self, name: &str, more: &[&str]) -> std::process::Command {
         let mut command = self.command();
         command.args(["watch", "--queue-url", &self.queue, "--allow", &format!("s3://{BUCKET}/AWSLogs/")]);
-        command.arg("--state").arg(self.path(name).join("state")).arg("--lake").arg(self.path(name).join("lake"));
+        command
+            .arg("--state")
+            .arg(self.path(name).join("state"))
+            .arg("--lake")
+            .arg(self.path(name).join("lake"));
         command.args(["--sns-topic-arn", &self.topic, "--path-style", "--backfill", "30d", "--threads", "2"]);
         command.args(["--hide-seconds", "3"]).args(more);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -115,7 +119,10 @@ impl World {
         let output = command.arg("--lake").arg(self.path("scanned")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let lines = String::from_utf8(output.stdout).unwrap();
-        (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), files(&self.path("scanned")))
+        (
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+            files(&self.path("scanned")),
+        )
     }
 
     /// Runs `watch --drain` until the queue is empty: what a killed one had in hand comes again.

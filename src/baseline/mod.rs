@@ -176,7 +176,8 @@ impl History {
     pub fn from_rows(rows: &[SnapshotRow]) -> Result<Self, serde_json::Error> {
         let mut history = Self::default();
         for row in rows {
-            let (account, region): (Arc<str>, Arc<str>) = (row.account.as_str().into(), row.region.as_str().into());
+            let (account, region): (Arc<str>, Arc<str>) =
+                (row.account.as_str().into(), row.region.as_str().into());
             if row.scope == "fleet" {
                 history.fleets.insert((account, region), serde_json::from_str(&row.state)?);
             } else {

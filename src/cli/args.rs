@@ -6,8 +6,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::s3_args::S3Args;
-pub(super) use super::watch_args::WatchArgs;
 use super::watch_args::WATCH_EXAMPLES;
+pub(super) use super::watch_args::WatchArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
 use crate::sink::Topic;

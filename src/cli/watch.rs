@@ -84,7 +84,13 @@ fn with_overrides(args: &WatchArgs, config: &Config) -> Config {
 
 /// Counts what lies in the buckets of the `span_seconds` before the newest object. What the queue
 /// announces of it later is known by then.
-fn backfill(engine: &mut Engine, args: &WatchArgs, span_seconds: i64, aws: &S3, term: Term) -> Result<(), Error> {
+fn backfill(
+    engine: &mut Engine,
+    args: &WatchArgs,
+    span_seconds: i64,
+    aws: &S3,
+    term: Term,
+) -> Result<(), Error> {
     let remote = S3Inputs::take(&mut args.allow.clone(), aws)?;
     let from = remote.newest_end_second()?.map(|end| end - span_seconds);
     let mut listing = Listing::default();

@@ -128,6 +128,9 @@ impl Engine {
     pub fn ready(&mut self) -> Result<(), Error> {
         match self.rebuild {
             Some((from, tell)) => {
+                // What is to be corrected anyway is corrected with it.
+                let dirty = self.dirty_from;
+                let (from, tell) = dirty.map_or((from, tell), |dirty| (from.min(dirty), Tell::Later));
                 let stale_from = self.stale_from;
                 self.live_again(from, tell)?;
                 // What was made again is as it was.
@@ -355,12 +358,10 @@ impl Engine {
             if earliest.is_some_and(|hour| Some(hour) <= self.book.closed) {
                 self.soil(days.0.max(first_day), now_second);
             }
-            if let Some(error) = &outcome.report().error {
-                self.refuse(&object.name, Reason::Damaged, &error.to_string());
-            }
+            self.note_counted(object, outcome);
             let etag = etags.get(&object.name).cloned().unwrap_or_default();
             let entry = Entry { etag, bytes: object.bytes, first_day: days.0, last_day: days.1 };
-            self.enter(&object.name, entry, outcome.report().records, now_second);
+            self.enter(&object.name, entry, now_second);
             outcome.note_in(object, &mut self.live.open.ledger);
             // Where names say nothing, the hours of the records tell how far the stream has come.
             let told = object.key.as_ref().map(|key| key.time_second);
@@ -378,8 +379,7 @@ impl Engine {
     }
 
     /// Enters an object in the ledger.
-    fn enter(&mut self, name: &str, entry: Entry, records: u64, now_second: i64) {
-        self.observer.note(&Event::Counted { name, object_bytes: entry.bytes, records });
+    fn enter(&mut self, name: &str, entry: Entry, now_second: i64) {
         if let Some(old) = self.book.ledger.insert(name.to_owned(), entry) {
             // Another version: what the old one held has to go.
             self.soil(old.first_day.max(self.first_day()), now_second);

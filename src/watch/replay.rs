@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::error::Error;
 use crate::pipeline::{Carried, Pipeline};
-use crate::scan::batch::{Batch, BatchReader};
+use crate::scan::batch::{Batch, BatchReader, Outcome};
 use crate::scan::{batches, plan, time};
 use crate::source::{Gone, OBJECT_SECONDS, ObjectKey, ObjectRef};
 use crate::state::Reason;
@@ -100,6 +100,9 @@ impl Engine {
             if let Some(entry) = self.book.ledger.get_mut(&object.name) {
                 (entry.first_day, entry.last_day) = days;
             }
+            if matches!(tell, Tell::Since(_)) {
+                self.note_counted(object, outcome);
+            }
         }
         self.live.open.shard.merge(read.shard);
         self.live.open.forget_before(first.first_hour());
@@ -108,6 +111,15 @@ impl Engine {
             self.close_up_to(whole.min(target), tell)?;
         }
         Ok(())
+    }
+
+    /// Tells that an object was counted for the first time, and what is wrong with it.
+    pub(super) fn note_counted(&mut self, object: &ObjectRef, outcome: &Outcome) {
+        let (name, records) = (object.name.as_str(), outcome.report().records);
+        self.observer.note(&Event::Counted { name, object_bytes: object.bytes, records });
+        if let Some(error) = &outcome.report().error {
+            self.refuse(name, Reason::Damaged, &error.to_string());
+        }
     }
 
     fn tell_corrections(&mut self, first: Day) {
@@ -149,7 +161,7 @@ impl Engine {
 
     /// The days that an object is part of: by its records, and by its name, because it says that
     /// five minutes were delivered and holds what is late.
-    pub(super) fn days_of(&self, object: &ObjectRef, outcome: &crate::scan::batch::Outcome) -> (Day, Day) {
+    pub(super) fn days_of(&self, object: &ObjectRef, outcome: &Outcome) -> (Day, Day) {
         let named = object.key.as_ref().map(|key| Hour::of_second(key.time_second));
         let hours = || outcome.hours().iter().copied().chain(named);
         // An object that says nothing is remembered for as long as the day in hand.

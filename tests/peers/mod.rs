@@ -99,7 +99,14 @@ impl MiniStack {
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
-    /// Puts an object, a bucket (no key) or a bucket's setting (`?name`).
+    pub fn create_bucket(&self, name: &str) {
+        let body = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        self.s3_put(&format!("/{name}"), body.as_bytes());
+    }
+
+    /// Puts an object, or a bucket's setting (`?name`).
     pub fn s3_put(&self, path: &str, body: &[u8]) {
         let authorization = signed("s3");
         let headers = [("Authorization", authorization.as_str())];
@@ -119,7 +126,8 @@ impl MiniStack {
     pub fn messages(&self, queue: &str) -> u64 {
         let wanted = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
         let answer = self.sqs("GetQueueAttributes", &wanted);
-        let number = |name: &str| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
+        let number =
+            |name: &str| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
         ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
             .iter()
             .filter_map(|name| number(name))

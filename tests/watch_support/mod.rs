@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use outflow::alert::Alert;
 use outflow::config::Config;
@@ -36,6 +36,8 @@ pub struct Delivery {
     pub failing: f64,
     pub reorder_seconds: i64,
     pub correction_seconds: i64,
+    /// Findings are given.
+    pub with_findings: bool,
 }
 
 impl Delivery {
@@ -49,6 +51,7 @@ impl Delivery {
             failing: 0.0,
             reorder_seconds: 0,
             correction_seconds: 0,
+            with_findings: false,
         }
     }
 }
@@ -148,6 +151,7 @@ impl Watcher {
             lake: Some(dir.join("lake")),
             reorder_seconds: delivery.reorder_seconds,
             correction_seconds: delivery.correction_seconds,
+            with_findings: delivery.with_findings,
             ..WatchOptions::default()
         };
         let mut watcher = Self {
@@ -171,8 +175,7 @@ impl Watcher {
         let state = StateDir::open(&self.dir.join("state"), "test").unwrap();
         let fetch = Failing { share: self.failing, calls: Arc::clone(&self.calls) };
         let observer: Arc<dyn Observer> = Arc::clone(&self.counts) as _;
-        let engine =
-            Engine::open(&Config::default(), self.options.clone(), state, Box::new(fetch), observer);
+        let engine = Engine::open(&Config::default(), self.options.clone(), state, Box::new(fetch), observer);
         self.engine = Some(engine.unwrap());
     }
 
@@ -215,7 +218,8 @@ pub fn deliver(watcher: &mut Watcher, objects: &[ObjectRef], delivery: &Delivery
     }
     order.sort_by_key(|(at, _)| *at);
     let mut queue: std::collections::VecDeque<&ObjectRef> = order.into_iter().map(|(_, o)| o).collect();
-    let mut crash_at: BTreeSet<usize> = (0..delivery.crashes).map(|_| rng.random_range(0..queue.len())).collect();
+    let mut crash_at: BTreeSet<usize> =
+        (0..delivery.crashes).map(|_| rng.random_range(0..queue.len())).collect();
     // Received and not deleted: they come again when the watcher dies.
     let mut in_hand: Vec<&ObjectRef> = Vec::new();
     let (mut done, mut now) = (0, 1_900_000_000);

@@ -23,7 +23,13 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Looks at one message. What is refused is on the engine's list by then.
-    pub(super) fn take(&mut self, message: Received, allowed: &Allowed, buckets: &Buckets, engine: &mut Engine) {
+    pub(super) fn take(
+        &mut self,
+        message: Received,
+        allowed: &Allowed,
+        buckets: &Buckets,
+        engine: &mut Engine,
+    ) {
         let mut items = Vec::new();
         match read_message(&message.body) {
             Message::Objects(objects) => {

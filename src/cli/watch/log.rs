@@ -36,7 +36,8 @@ impl Log {
         );
         let hours = plural(sums.hours, "hour");
         let corrections = plural(sums.corrections, "correction");
-        let _ = writeln!(out, "  {hours} closed; {corrections}, {} read again", plural(sums.reread, "object"));
+        let _ =
+            writeln!(out, "  {hours} closed; {corrections}, {} read again", plural(sums.reread, "object"));
         let _ = write!(
             out,
             "  {} told, {} confirmed, {} taken back",

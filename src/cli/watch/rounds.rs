@@ -23,8 +23,12 @@ const DRAIN_ANSWERS: u32 = 2;
 const DRAIN_WAIT_SECONDS: i32 = 1;
 /// When a message that could not be done comes again, seconds.
 const AGAIN_SECONDS: i32 = 10;
+/// When alerts that SNS did not take are offered again.
+const OFFER_AGAIN: Duration = Duration::from_secs(30);
+/// Exit code when alerts could not be published.
+const PARTIAL: u8 = 3;
 /// Longest pause after errors in a row.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 /// How often a pause looks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -52,6 +56,8 @@ struct Progress {
     /// Messages given back that have to come again.
     given_back: bool,
     errors: u32,
+    /// When alerts that SNS did not take are offered again.
+    offer_after: Instant,
 }
 
 impl Rounds<'_> {
@@ -66,13 +72,16 @@ impl Rounds<'_> {
             empty_answers: 0,
             given_back: false,
             errors: 0,
+            offer_after: start,
         };
         let mut is_first = true;
         while !interrupted() && !self.is_drained(&at) {
             match self.round(&mut at) {
                 Ok(()) => at.errors = 0,
                 // What never worked will not come right by waiting.
-                Err(error @ Error::Service { .. }) if !is_first || at.errors > 0 => self.pause(&error, &mut at),
+                Err(error @ Error::Service { .. }) if !is_first || at.errors > 0 => {
+                    self.pause(&error, &mut at);
+                }
                 Err(error) => return Err(error),
             }
             is_first = false;
@@ -80,9 +89,10 @@ impl Rounds<'_> {
         if self.args.drain && !interrupted() {
             self.engine.settle()?;
         }
+        at.offer_after = now();
         self.keep(&mut at)?;
         self.engine.checkpoint()?;
-        Ok(0)
+        Ok(if self.engine.outbox().is_empty() { 0 } else { PARTIAL })
     }
 
     fn is_drained(&self, at: &Progress) -> bool {
@@ -106,7 +116,7 @@ impl Rounds<'_> {
             self.absorb(received, at)?;
         }
         let waited = now().duration_since(at.last_checkpoint).as_secs();
-        let has_work = !at.done.is_empty() || !self.engine.outbox().is_empty();
+        let has_work = !at.done.is_empty() || self.has_offers(at);
         let is_due = at.objects >= self.args.checkpoint_objects as usize
             || waited >= u64::from(self.args.checkpoint_seconds)
             || is_empty && has_work;
@@ -123,7 +133,7 @@ impl Rounds<'_> {
         }
         let longest = i32::from(self.args.checkpoint_seconds).min(WAIT_SECONDS_MAX);
         let mut wait = if self.args.drain { DRAIN_WAIT_SECONDS } else { longest };
-        if !at.done.is_empty() || !self.engine.outbox().is_empty() {
+        if !at.done.is_empty() || self.has_offers(at) {
             wait = wait.min(DRAIN_WAIT_SECONDS);
         }
         while all.len() < QUEUE_MESSAGES_AT_ONCE_MAX {
@@ -179,7 +189,18 @@ impl Rounds<'_> {
             tracing::warn!(messages = left, "SQS did not delete them; they will come again");
         }
         at.done.clear();
-        self.outlet.drain(&mut self.engine, &*self.observer)
+        if self.has_offers(at) {
+            self.outlet.drain(&mut self.engine, &*self.observer)?;
+            // What is left was refused.
+            let is_refused = !self.engine.outbox().is_empty();
+            at.offer_after = if is_refused { now() + OFFER_AGAIN } else { now() };
+        }
+        Ok(())
+    }
+
+    /// Whether alerts wait, and it is time to offer them.
+    fn has_offers(&self, at: &Progress) -> bool {
+        !self.engine.outbox().is_empty() && now() >= at.offer_after
     }
 
     /// Waits after an error that may pass.

@@ -52,7 +52,8 @@ mod tests {
         };
         assert!(allowed.permits(&object("logs", "AWSLogs/1/x")));
         assert!(allowed.permits(&object("whole-bucket", "any")));
-        for (bucket, key) in [("logs", "other/x"), ("logs2", "AWSLogs/x"), ("log", "AWSLogs/"), ("", "AWSLogs/x")]
+        for (bucket, key) in
+            [("logs", "other/x"), ("logs2", "AWSLogs/x"), ("log", "AWSLogs/"), ("", "AWSLogs/x")]
         {
             assert!(!allowed.permits(&object(bucket, key)), "{bucket}/{key}");
         }

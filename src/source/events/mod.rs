@@ -3,8 +3,8 @@
 //! Four ways lead from S3 to a queue, and the body tells which: S3 itself, a topic around it (with
 //! or without its envelope), `EventBridge`, and Security Lake, which notifies in the shape of
 //! `EventBridge`. Findings of `GuardDuty` come on the same queue. Content decides, never where a
-//! message came from. Sources: S3 User Guide, "Event message structure" and "EventBridge event
-//! message structure"; SNS Developer Guide, "Parsing message formats".
+//! message came from. Sources: S3 User Guide, "Event message structure" and "`EventBridge`
+//! event message structure"; SNS Developer Guide, "Parsing message formats".
 //!
 //! Pure. A body may be anything: it is cut before it is read, depth is `serde_json`'s 128, and one
 //! envelope is opened.
@@ -179,7 +179,9 @@ fn of_event_bridge(value: &Value, kind: Option<&str>) -> Message {
                 bytes: object.size,
             }])
         }
-        _ => Message::Unknown(format!("an event `{}` without bucket and key", short(kind.unwrap_or_default()))),
+        _ => {
+            Message::Unknown(format!("an event `{}` without bucket and key", short(kind.unwrap_or_default())))
+        }
     }
 }
 
@@ -225,7 +227,8 @@ mod tests {
         assert_eq!(keys(read_message(&body)), ["s3://logs/a b+c=é", "s3://logs/b"]);
         let wrapped = serde_json::json!({"Type": "Notification", "TopicArn": "arn", "Message": body});
         assert_eq!(keys(read_message(&wrapped.to_string())).len(), 2);
-        let twice = serde_json::json!({"Type": "Notification", "TopicArn": "arn", "Message": wrapped.to_string()});
+        let twice =
+            serde_json::json!({"Type": "Notification", "TopicArn": "arn", "Message": wrapped.to_string()});
         assert!(matches!(read_message(&twice.to_string()), Message::Unknown(_)));
         let removed = format!(r#"{{"Records":[{}]}}"#, record("ObjectRemoved:Delete", "gone"));
         assert_eq!(read_message(&removed), Message::Nothing(Idle::NotWritten));

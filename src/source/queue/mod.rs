@@ -112,7 +112,11 @@ impl Queue {
     ///
     /// # Errors
     /// When the queue cannot be read.
-    pub fn receive(&self, wait_seconds: i32, stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Received>, Error> {
+    pub fn receive(
+        &self,
+        wait_seconds: i32,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<Received>, Error> {
         let request = self
             .client
             .receive_message()

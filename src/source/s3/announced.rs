@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 
+use super::S3Place;
 use super::client::{self, Bucket};
 use super::fault::{Doing, fault};
-use super::S3Place;
 use crate::aws;
 use crate::config;
 use crate::error::Error;
@@ -30,7 +30,10 @@ impl Buckets {
     ///
     /// # Errors
     /// When no region is known for a bucket.
-    pub fn connect<'a>(names: impl IntoIterator<Item = &'a str>, options: &config::S3) -> Result<Self, Error> {
+    pub fn connect<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        options: &config::S3,
+    ) -> Result<Self, Error> {
         let runtime = aws::runtime()?;
         let connect = |name: &str| Ok((name.to_owned(), runtime.block_on(client::connect(name, options))?));
         names.into_iter().map(connect).collect::<Result<_, Error>>().map(Self)
