@@ -147,7 +147,7 @@ proptest! {
             reach,
             repeated,
             crashes,
-            failing: 0.01,
+            failing: 0.004,
             reorder_seconds: reorder_minutes * 60,
             correction_seconds: correction_minutes * 60,
             with_findings: false,

@@ -64,7 +64,9 @@ fn findings_that_come_late_lead_where_findings_known_before_lead() {
     let late = [finding(about, &about.last_seen, 1), finding(about, &about.last_seen, 2)];
 
     let mut set = FindingSet::default();
-    late.iter().cloned().for_each(|finding| drop(set.upsert(finding)));
+    for finding in &late {
+        set.upsert(finding.clone());
+    }
     let lake = dir.path().join("lake");
     let known = FindingObjects { set, ..FindingObjects::default() };
     let scanned = scan_all(all.clone(), &ScanOptions { findings: Some(known), ..options(2, Some(&lake)) });

@@ -1,5 +1,6 @@
 //! Lives days again: after a start, for what came too late, and to catch up with a history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -16,6 +17,10 @@ use super::fetch::{Item, Lack, Noting, Quiet};
 use super::live::{Live, Tell};
 use super::observer::Event;
 use super::outbox;
+
+/// How often an object is read before it has to come again. The way to it has tried for itself by
+/// then; but a whole day is not to be read again because of one connection.
+const READ_ATTEMPTS: u32 = 3;
 
 /// Takes a batch that was read, and what is named first of those that are still to come.
 type TakeBatch<'t> = dyn FnMut(&mut Engine, &[ObjectRef], Batch, Option<i64>) -> Result<(), Error> + 't;
@@ -179,6 +184,7 @@ impl Engine {
     ) -> Result<Vec<(Item, Lack)>, Error> {
         items.sort_by_cached_key(|item| (item.named_second(), item.name.clone()));
         let mut lacking = Vec::new();
+        let mut attempts: BTreeMap<String, u32> = BTreeMap::new();
         while !items.is_empty() {
             let objects = items.iter().map(|item| self.reference(item)).collect::<Result<Arc<[_]>, _>>()?;
             let noting = Noting::new(self.fetch.begin(Arc::clone(&objects))?);
@@ -196,10 +202,14 @@ impl Engine {
                 let read = self.pool.install(|| reader.read(batch));
                 let lacks = noting.take();
                 if !lacks.is_empty() {
-                    // What came before a connection broke is in the sums: the batch is read again
-                    // without the objects that could not be had.
+                    // What came before a connection broke is in the sums: the batch is read again,
+                    // without the objects that cannot be had.
                     for (at, lack) in lacks.into_iter().rev() {
-                        lacking.push((items.remove(at), lack));
+                        let tried = attempts.entry(items[at].name.clone()).or_default();
+                        *tried += 1;
+                        if *tried >= READ_ATTEMPTS || matches!(lack, Lack::Gone(..)) {
+                            lacking.push((items.remove(at), lack));
+                        }
                     }
                     break;
                 }
