@@ -4,11 +4,14 @@
 pub mod alert;
 #[cfg(feature = "aws")]
 mod aws;
+pub mod backtest;
 pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod enrich;
 pub mod error;
+pub mod eval;
 pub mod guardduty;
 pub mod gunzip;
 pub mod lake;
@@ -17,9 +20,12 @@ pub mod net;
 pub mod pipeline;
 pub mod record;
 pub mod scan;
+pub mod schema;
 pub mod simulate;
 pub mod sink;
 pub mod source;
 pub mod state;
+#[cfg(feature = "aws")]
+pub mod telemetry;
 pub mod watch;
 pub mod window;

@@ -1,5 +1,7 @@
 //! Every bound in one place. Reaching one is a named, counted event, never a silent loss.
 
+use std::time::Duration;
+
 /// Longest line accepted, bytes. The longest AWS can write with all 54 columns and 2,048-byte
 /// tags percent-encoded is about 45 KB.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -42,6 +44,21 @@ pub const SKIP_SAMPLE_CHARS_MAX: usize = 80;
 pub const PAIRS_PER_ENI_HOUR_MAX: usize = 16_384;
 /// Objects named as the input of one ENI-hour; more are counted.
 pub const OBJECTS_PER_HOUR_NAMED_MAX: usize = 64;
+/// Destinations that an export keeps apart; about 300 bytes each.
+pub const EXPORT_DESTINATIONS_MAX: usize = 2_000_000;
+/// Largest table about the world (ranges, databases, names), bytes: the largest MaxMind-format
+/// databases of networks are about 150 MB.
+pub const TABLE_BYTES_MAX: u64 = 512 << 20;
+/// Names of prefixes in one file.
+pub const TABLE_NAMES_MAX: usize = 200_000;
+/// Characters of one text of a table.
+pub const TABLE_TEXT_CHARS_MAX: usize = 200;
+/// Suppressions in one file: each is somebody's promise to look again.
+pub const SUPPRESSIONS_MAX: usize = 1_000;
+/// Largest file of suppressions, bytes.
+pub const SUPPRESSIONS_BYTES_MAX: u64 = 4 << 20;
+/// Days that a suppression may hold (detection.md, suppression).
+pub const SUPPRESSION_DAYS_MAX: u32 = 90;
 /// Failed objects named by a scan; more are counted. A month of broken objects has one cause.
 pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 /// Days of history a baseline looks back.
@@ -114,5 +131,13 @@ pub const QUEUE_MESSAGES_IN_HAND_MAX: usize = 20_000;
 /// How far beyond the present a time in an object's name is believed, seconds: clocks differ by
 /// less, and hours must not close because of a name.
 pub const NAMED_AHEAD_SECONDS_MAX: i64 = 3_600;
+/// Connections to `/metrics` and `/healthz` at a time: a scraper or two, a probe and a person.
+pub const TELEMETRY_CONNECTIONS_MAX: usize = 16;
+/// Time for such a connection with its one request.
+pub const TELEMETRY_CONNECTION_SECONDS_MAX: Duration = Duration::from_secs(10);
+/// Bytes of such a request before its body, which is not read; hyper asks for 8 KiB at least.
+pub const TELEMETRY_HEAD_BYTES_MAX: usize = 16 << 10;
+/// Headers of such a request. Browsers send about 20.
+pub const TELEMETRY_HEADERS_MAX: usize = 64;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);

@@ -9,13 +9,16 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::alert::model::TableVersion;
 use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
+use crate::detect::suppress::Suppressions;
 use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Threshold, against, score_hour,
 };
+use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
 pub use carry::Carried;
 
@@ -80,6 +83,8 @@ pub struct Pipeline {
     incidents: Incidents,
     /// `None` when no findings were given.
     guardduty: Option<Beside>,
+    tables: Option<Arc<Tables>>,
+    suppressions: Option<TableVersion>,
     living: Option<Living>,
     tally: Tally,
 }
@@ -91,6 +96,19 @@ pub struct Pipeline {
 struct Beside {
     correlation: Correlation,
     unaided: Incidents,
+}
+
+/// What a day is compared with, as it was at its midnight.
+#[derive(Clone, Copy, Debug)]
+pub struct Standpoint<'a> {
+    /// What is remembered.
+    pub history: &'a History,
+    /// Models derived from it.
+    pub snapshot: &'a Snapshot,
+    /// Risk from which incidents are sent.
+    pub threshold: Threshold,
+    /// The model of an account without history.
+    pub blank_fleet: &'a FleetModel,
 }
 
 /// The day that is being lived.
@@ -124,16 +142,34 @@ impl Pipeline {
             history: History::default(),
             incidents: Incidents::default(),
             guardduty: None,
+            tables: None,
+            suppressions: None,
             living: None,
             tally: Tally::default(),
         }
     }
 
-    /// Takes the findings that incidents are joined with.
+    /// Takes the findings that incidents are joined with. Before the first hour.
     #[must_use]
     pub fn with_findings(self, findings: FindingSet) -> Self {
-        let beside = Beside { correlation: Correlation::new(findings), unaided: Incidents::default() };
+        let beside = Beside { correlation: Correlation::new(findings), unaided: self.incidents.clone() };
         Self { guardduty: Some(beside), ..self }
+    }
+
+    /// Takes the tables that give words for destinations.
+    #[must_use]
+    pub fn with_tables(self, tables: Arc<Tables>) -> Self {
+        Self { tables: Some(tables), ..self }
+    }
+
+    /// Takes suppressions, and which version of their file they are. Before the first hour.
+    #[must_use]
+    pub fn with_suppressions(mut self, suppressions: Suppressions, version: TableVersion) -> Self {
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided = std::mem::take(&mut beside.unaided).under(suppressions.clone());
+        }
+        let incidents = std::mem::take(&mut self.incidents).under(suppressions);
+        Self { incidents, suppressions: Some(version), ..self }
     }
 
     /// Closes and scores all open hours up to `last`, ascending.
@@ -149,11 +185,31 @@ impl Pipeline {
         for hour in open.due(last) {
             self.enter_day(hour.day(), output)?;
             let closed = open.close(hour, |id| self.history.known(id));
-            self.score(&closed);
-            output.hour_closed(&closed)?;
+            self.take_closed(&closed, output)?;
         }
         open.ledger.forget_up_to(last);
         Ok(())
+    }
+
+    /// Scores an hour that was closed before, such as one that a lake holds.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn take_closed<O: Output>(&mut self, closed: &ClosedHour, output: &mut O) -> Result<(), O::Error> {
+        self.enter_day(closed.hour.day(), output)?;
+        self.score(closed);
+        output.hour_closed(closed)
+    }
+
+    /// What the day that is being lived is compared with; `None` before the first.
+    pub fn standpoint(&self) -> Option<Standpoint<'_>> {
+        let living = self.living.as_ref()?;
+        Some(Standpoint {
+            history: &self.history,
+            snapshot: &living.snapshot,
+            threshold: living.threshold,
+            blank_fleet: &living.blank_fleet,
+        })
     }
 
     /// Ends the day that is being lived, if any, and gives what went through.
@@ -200,8 +256,10 @@ impl Pipeline {
             beside.unaided.end_day(day);
             let correlation = &mut beside.correlation;
             for incident in &incidents {
-                let is_told = incident.kept.is_sent() || incident.kept == Kept::Continues;
-                correlation.note_joined(&incident.guardduty, &incident.id.0, is_told);
+                // Also what a suppression hides: its findings are from the same logs, or it would be told.
+                let is_handled =
+                    incident.kept.is_sent() || matches!(incident.kept, Kept::Continues | Kept::Suppressed);
+                correlation.note_joined(&incident.guardduty, &incident.id.0, is_handled);
             }
             for (finding, sighting) in correlation.take_alone(day, is_end) {
                 let alert = self.write_up_alone(&finding, &sighting, &living);
@@ -210,10 +268,21 @@ impl Pipeline {
             }
             self.guardduty = Some(beside);
         }
+        self.tell_tables(&mut alerts);
         output.day_ends(day, &alerts)?;
         living.today.pool_days(&living.snapshot);
         self.history.fold(day, living.today);
         Ok(())
+    }
+
+    /// Adds what tables say, and which versions of files were in force.
+    fn tell_tables(&self, alerts: &mut [Alert]) {
+        for alert in alerts {
+            alert.tables.extend(self.suppressions.clone());
+            if let Some(tables) = &self.tables {
+                tables.tell(alert);
+            }
+        }
     }
 
     /// Scores one closed hour: ENIs in parallel, incidents after them in order.

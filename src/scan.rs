@@ -3,28 +3,30 @@
 //! grow with the length of the history beyond that.
 
 pub(crate) mod batch;
+mod beside;
 mod delivered;
 mod findings;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, count_hidden};
 use crate::baseline::SnapshotRow;
-use crate::baseline::destination::NamedPrefixes;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
-use crate::net::InternalNetworks;
+use crate::net::{InternalNetworks, PrefixTable};
 use crate::pipeline::{Output, Pipeline};
 use crate::record::ColumnPlan;
 use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
+pub use beside::{Beside, read_suppressions};
 use delivered::Delivered;
 pub use findings::{FindingObjects, read_finding_objects};
 pub use report::{Found, ScanReport, Seen, SeenFindings};
@@ -107,7 +109,9 @@ fn scan_here(
         opener: &opener,
         first: AtomicUsize::new(0),
     };
-    let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
+    let beside = Beside::load(config)?;
+    let pipeline = Pipeline::new(beside.settings(config), &beside.config_hash(config), lateness_seconds);
+    let mut pipeline = beside.into_pipeline(pipeline);
     if let Some(findings) = &options.findings {
         pipeline = pipeline.with_findings(findings.set.clone());
     }
@@ -161,7 +165,7 @@ fn scan_here(
         seen.take_findings(findings, &tally);
     }
     seen.take_tally(&tally, seconds, &delivered);
-    Ok(ScanReport { seen, found: writer.found })
+    Ok(ScanReport { seen, found: writer.found, suppressed: writer.suppressed })
 }
 
 /// The time in an object's name, Unix seconds.
@@ -182,10 +186,10 @@ pub(crate) fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
 pub(crate) fn settings(config: &Config) -> Settings {
     let mut resolvers = config.network.resolvers.clone();
     resolvers.sort_unstable();
-    let named = config.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into())).collect();
     Settings {
         internal: InternalNetworks::new(&config.network.internal),
-        named: NamedPrefixes::new(named),
+        named: config.named_prefixes(),
+        services: PrefixTable::default(),
         resolvers,
         groups: config
             .groups
@@ -227,6 +231,7 @@ pub(crate) fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<It
 struct Writer<'a> {
     on_alerts: &'a mut OnAlerts<'a>,
     found: Found,
+    suppressed: BTreeMap<String, u64>,
     lake: Option<LakeWriter>,
     day: Option<DayWriter>,
 }
@@ -234,7 +239,7 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(root: Option<&Path>, on_alerts: &'a mut OnAlerts<'a>) -> Result<Self, Error> {
         let lake = root.map(LakeWriter::create).transpose()?;
-        Ok(Self { on_alerts, found: Found::default(), lake, day: None })
+        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, day: None })
     }
 }
 
@@ -262,6 +267,9 @@ impl Output for Writer<'_> {
             lake.write_alerts(day, &scanned, alerts)?;
         }
         alerts.iter().for_each(|alert| self.found.note(alert));
+        for (id, hits) in count_hidden(alerts) {
+            *self.suppressed.entry(id).or_default() += hits;
+        }
         (self.on_alerts)(alerts)
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::counterfactual::counterfactuals;
 use super::guardduty;
-use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, SCHEMA};
-use super::text;
+use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, Known, SCHEMA};
+use super::{suppression, text};
 use crate::detect::{Against, Incident, Subject, UnitKind};
 use crate::limits::OBJECTS_PER_HOUR_NAMED_MAX;
 use crate::net::Prefix;
@@ -86,6 +86,8 @@ pub fn build(
         destinations: traffic.reaches.iter().map(destination).collect(),
         destinations_more: traffic.reaches_more,
         guardduty: guardduty::of_incident(incident),
+        known: Known::default(),
+        suppressions: suppression::of_incident(incident),
         coverage: coverage(incident),
         baseline: BaselineInfo {
             tier: best.tier.as_str().into(),
@@ -100,6 +102,7 @@ pub fn build(
         sentence: String::new(),
         snapshot_hash: provenance.snapshot_hash.to_string(),
         config_hash: provenance.config_hash.to_string(),
+        tables: Vec::new(),
         version: env!("CARGO_PKG_VERSION").into(),
         objects_more: provenance.objects_more + (provenance.objects.len() - objects.len()) as u64,
         objects,

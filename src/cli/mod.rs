@@ -2,16 +2,22 @@
 
 mod answers;
 mod args;
+mod backtest;
 mod demo;
+mod eval;
 mod explain;
+mod export;
 mod printer;
 mod progress;
 mod publish;
 mod render;
 mod s3_args;
 mod scan;
+mod schema;
 mod simulate;
 mod summary;
+mod suppress;
+mod tables;
 mod term;
 mod text;
 #[cfg(feature = "aws")]
@@ -63,7 +69,12 @@ fn tame(error: &Error) -> String {
 fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
+        Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
+        Verb::Eval(args) => eval::run(args, term),
         Verb::Explain(args) => explain::run(args, term),
+        Verb::Schema(verb) => schema::run(verb, term),
+        Verb::Export(args) => export::run(args, &load_config(cli)?, term),
+        Verb::Suppress(verb) => suppress::run(verb, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

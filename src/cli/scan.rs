@@ -128,6 +128,7 @@ fn with_overrides(args: &ScanArgs, config: &Config) -> Config {
     if let Some(minutes) = args.lateness {
         config.input.lateness_minutes = minutes;
     }
+    args.tables.over(&mut config);
     config
 }
 
@@ -226,7 +227,8 @@ mod tests {
     fn report(objects_failed: u64, stopped: bool, severity: Severity, emitted: bool) -> ScanReport {
         let mut found = Found::default();
         found.note(&alert("a", severity, emitted));
-        ScanReport { seen: Seen { objects_failed, stopped, ..Seen::default() }, found }
+        let seen = Seen { objects_failed, stopped, ..Seen::default() };
+        ScanReport { seen, found, ..ScanReport::default() }
     }
 
     #[test]

@@ -43,6 +43,13 @@ pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String 
     named(&mut out, "failed", seen.objects_failed, failed, all);
     let unknown = seen.unknown_columns.iter().map(|name| format!("column {name}"));
     named(&mut out, "unknown", unknown.len() as u64, unknown, all);
+    if report.found.suppressed > 0 {
+        let hits = report.suppressed.iter().map(|(id, hits)| format!("{id} {}", count(*hits)));
+        let hits = hits.collect::<Vec<_>>().join(", ");
+        let text =
+            format!("{} hidden (--all shows them): {hits}", plural(report.found.suppressed, "incident"));
+        line(&mut out, "known", &text);
+    }
     let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
     out
 }

@@ -23,6 +23,11 @@ use log::Log;
 use outlet::Outlet;
 use rounds::Rounds;
 
+/// Checkpoints that may fail to come before `/healthz` says so, and the least time for it: a
+/// correction may take minutes.
+const CHECKPOINTS_MISSED: u64 = 5;
+const CHECKPOINT_AGE_MIN: std::time::Duration = std::time::Duration::from_mins(15);
+
 pub(super) fn run(args: &WatchArgs, config: &Config, term: Term) -> Result<u8, Error> {
     if let Some(path) = [Some(&args.state), args.lake.as_ref()].into_iter().flatten().find(|p| is_remote(p)) {
         return Err(Error::usage(
@@ -33,7 +38,8 @@ pub(super) fn run(args: &WatchArgs, config: &Config, term: Term) -> Result<u8, E
     progress::catch_interrupts();
     let aws = args.s3.over(&config.s3);
     let allowed = Allowed::parse(&args.allow)?;
-    let log = Arc::new(Log::start(term));
+    let quiet_for = std::time::Duration::from_secs(u64::from(args.checkpoint_seconds) * CHECKPOINTS_MISSED);
+    let log = Arc::new(Log::new(args.telemetry.start(quiet_for.max(CHECKPOINT_AGE_MIN))?));
     let buckets = Arc::new(Buckets::connect(allowed.buckets(), &aws)?);
     let state = StateDir::open(&args.state, &holder())?;
     let queue = Queue::connect(&args.queue_url, args.hide_seconds, &aws)?;

@@ -84,6 +84,9 @@ pub(super) struct WatchArgs {
     /// configuration
     #[arg(long, env = "OUTFLOW_LATENESS", value_name = "SPAN", value_parser = when::lateness_minutes)]
     pub(super) lateness: Option<u32>,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    pub(super) telemetry: crate::telemetry::TelemetryArgs,
     #[command(flatten)]
     pub(super) s3: S3Args,
 }

@@ -1,6 +1,7 @@
 //! What the detectors look at, from one closed ENI-hour.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Settings;
 use super::protocol::RareEvent;
@@ -54,7 +55,7 @@ pub struct KeyHour {
     /// Last packet, Unix seconds.
     pub last_second: u32,
     /// AWS service of the peers, empty when unknown.
-    pub service: std::sync::Arc<str>,
+    pub service: Arc<str>,
     /// Largest peers, by bytes sent.
     pub reaches: Vec<Reach>,
     /// Peers beyond those.
@@ -79,7 +80,7 @@ impl KeyHour {
         self.first_second = first.min(flow.first_second);
         self.last_second = self.last_second.max(flow.last_second);
         if flow.service > self.service {
-            self.service = std::sync::Arc::clone(&flow.service);
+            self.service = Arc::clone(&flow.service);
         }
         self.reaches.push(Reach {
             egress_bytes: flow.egress_bytes,
@@ -104,7 +105,7 @@ impl KeyHour {
             if fresh { other.first_second } else { self.first_second.min(other.first_second) };
         self.last_second = self.last_second.max(other.last_second);
         if other.service > self.service {
-            self.service = std::sync::Arc::clone(&other.service);
+            self.service = Arc::clone(&other.service);
         }
         for reach in &other.reaches {
             let same =
@@ -127,6 +128,12 @@ impl KeyHour {
             self.reaches_more.saturating_add(self.reaches.len().saturating_sub(REACHES_MAX) as u64);
         self.reaches.truncate(REACHES_MAX);
     }
+}
+
+/// Whether a flow was accepted and is more than a knock.
+pub fn is_transfer(flow: &FlowWindow) -> bool {
+    flow.action != Some(Action::Reject)
+        && (flow.egress_packets >= PACKETS_MIN || flow.egress_app_bytes() >= APP_BYTES_MIN)
 }
 
 /// One ENI-hour, external traffic only.
@@ -171,7 +178,7 @@ impl EniFeatures {
                 }
                 continue;
             }
-            if flow.egress_packets < PACKETS_MIN && flow.egress_app_bytes() < APP_BYTES_MIN {
+            if !is_transfer(flow) {
                 continue;
             }
             if flow.role == Role::Served {
@@ -184,8 +191,10 @@ impl EniFeatures {
                 continue;
             }
             reached.insert(flow.peer.widen(24, 48));
-            let key = DestinationKey::of(flow.peer, &flow.service, &settings.named).rolled_into(rotating);
-            features.add_client(flow, key, rare);
+            let listed = settings.services.find(flow.peer).filter(|_| flow.service.is_empty());
+            let service = listed.unwrap_or(&flow.service);
+            let key = DestinationKey::of(flow.peer, service, &settings.named).rolled_into(rotating);
+            features.add_client(flow, service, key, rare);
         }
         // Rolled up beyond ranges, there were at least as many as the cap lets through.
         let floor = if hour.rollup_level >= 2 { PAIRS_PER_ENI_HOUR_MAX as u64 } else { 0 };
@@ -196,9 +205,18 @@ impl EniFeatures {
         features
     }
 
-    fn add_client(&mut self, flow: &FlowWindow, key: DestinationKey, rare: Option<RareEvent>) {
+    fn add_client(
+        &mut self,
+        flow: &FlowWindow,
+        service: &Arc<str>,
+        key: DestinationKey,
+        rare: Option<RareEvent>,
+    ) {
         let at = self.destinations.entry(key).or_default();
         at.add(flow);
+        if *service > at.service {
+            at.service = Arc::clone(service);
+        }
         self.client_app_bytes = self.client_app_bytes.saturating_add(flow.egress_app_bytes());
         if let Some(event) = rare {
             let bytes = flow.egress_app_bytes();

@@ -82,7 +82,10 @@ impl Pipeline {
     /// the day they are those of the day's end, except for findings told alone, which wait for it.
     pub fn alerts_so_far(&self) -> Vec<Alert> {
         let Some(living) = &self.living else { return Vec::new() };
-        self.incidents.sent_so_far().map(|incident| self.write_up(incident, living)).collect()
+        let sent = self.incidents.sent_so_far();
+        let mut alerts: Vec<Alert> = sent.map(|incident| self.write_up(incident, living)).collect();
+        self.tell_tables(&mut alerts);
+        alerts
     }
 
     /// Takes the findings known now: they count from the next hour on.

@@ -11,8 +11,8 @@ use crate::guardduty::{Finding, FindingSet, Upsert};
 use crate::lake::LakeWriter;
 use crate::limits::{NAMED_AHEAD_SECONDS_MAX, QUARANTINED_NAMED_MAX};
 use crate::pipeline::Pipeline;
+use crate::scan::Beside;
 use crate::scan::batch::Batch;
-use crate::scan::settings;
 use crate::source::ObjectRef;
 use crate::state::{Book, Entry, Quarantined, Reason, StateDir};
 use crate::window::{Day, Hour, OpenHours};
@@ -42,6 +42,7 @@ pub enum Fate {
 pub struct Engine {
     pub(super) config: Config,
     pub(super) settings: Settings,
+    pub(super) beside: Beside,
     pub(super) config_hash: String,
     pub(super) lateness_seconds: i64,
     pub(super) options: WatchOptions,
@@ -92,11 +93,13 @@ impl Engine {
         };
         let lake = options.lake.as_deref().map(LakeWriter::create).transpose()?;
         let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
-        let (settings, config_hash) = (settings(config), config.hash());
+        let beside = Beside::load(config)?;
+        let (settings, config_hash) = (beside.settings(config), beside.config_hash(config));
         let pipeline = Pipeline::new(settings.clone(), &config_hash, lateness_seconds);
         Ok(Self {
             config: config.clone(),
             settings,
+            beside,
             config_hash,
             lateness_seconds,
             options,
@@ -255,7 +258,7 @@ impl Engine {
         if std::mem::take(&mut self.is_list_stale) {
             self.state.list_quarantine(&self.book)?;
         }
-        self.observer.note(&Event::Checkpoint { bytes });
+        self.observer.note(&Event::Checkpoint { bytes, outbox: self.book.outbox.len() as u64 });
         Ok(())
     }
 

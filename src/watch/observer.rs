@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::alert::Alert;
+use crate::record::ReadReport;
 use crate::state::Reason;
 use crate::window::{Day, Hour};
 
@@ -16,8 +17,8 @@ pub enum Event<'a> {
         name: &'a str,
         /// Its size before inflating, bytes.
         object_bytes: u64,
-        /// Its records with status OK.
-        records: u64,
+        /// What reading it came to.
+        report: &'a ReadReport,
     },
     /// An object was offered that is counted already.
     Duplicate {
@@ -64,6 +65,8 @@ pub enum Event<'a> {
     Checkpoint {
         /// Size of the file, bytes.
         bytes: u64,
+        /// Alerts in it that nobody has confirmed.
+        outbox: u64,
     },
     /// Alerts were confirmed by whoever takes them.
     Published {
@@ -77,8 +80,20 @@ pub enum Event<'a> {
         /// Why, one line.
         detail: &'a str,
     },
-    /// Age of the oldest message in hand, seconds.
-    QueueLag(i64),
+    /// Messages were received; the age of the oldest, seconds.
+    Received {
+        /// How many.
+        messages: u64,
+        /// Age, seconds.
+        lag_seconds: i64,
+    },
+    /// Messages were deleted; so many could not be.
+    Deleted {
+        /// How many went.
+        messages: u64,
+        /// How many did not.
+        left: u64,
+    },
 }
 
 /// Takes events. It may be called from several threads, and must not block.
@@ -122,7 +137,11 @@ pub struct Sums {
     pub published: u64,
     /// Failed deliveries of alerts.
     pub publish_failures: u64,
-    /// Age of the oldest message in hand, seconds, when last looked at.
+    /// Messages received.
+    pub received: u64,
+    /// Messages deleted.
+    pub deleted: u64,
+    /// Age of the oldest message received last, seconds.
     pub queue_lag_seconds: i64,
 }
 
@@ -141,10 +160,10 @@ impl Observer for Counts {
     fn note(&self, event: &Event<'_>) {
         let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Counted { object_bytes, records, .. } => {
+            Event::Counted { object_bytes, report, .. } => {
                 sums.objects += 1;
                 sums.object_bytes += object_bytes;
-                sums.records += records;
+                sums.records += report.records;
             }
             Event::Duplicate { .. } => sums.duplicates += 1,
             Event::Refused { reason, .. } => sums.refused[*reason as usize] += 1,
@@ -161,7 +180,11 @@ impl Observer for Counts {
             Event::Checkpoint { .. } => sums.checkpoints += 1,
             Event::Published { alerts } => sums.published += alerts,
             Event::PublishFailed { alerts, .. } => sums.publish_failures += alerts,
-            Event::QueueLag(seconds) => sums.queue_lag_seconds = *seconds,
+            Event::Received { messages, lag_seconds } => {
+                sums.received += messages;
+                sums.queue_lag_seconds = *lag_seconds;
+            }
+            Event::Deleted { messages, .. } => sums.deleted += messages,
         }
     }
 }

@@ -57,6 +57,7 @@ impl Engine {
             path: "the state after a day".to_owned(),
             detail: error.to_string(),
         })?;
+        let pipeline = self.beside.clone().into_pipeline(pipeline);
         self.live = Live { pipeline, open: OpenHours::default() };
         let items: Vec<Item> = self
             .book
@@ -120,8 +121,8 @@ impl Engine {
 
     /// Tells that an object was counted for the first time, and what is wrong with it.
     pub(super) fn note_counted(&mut self, object: &ObjectRef, outcome: &Outcome) {
-        let (name, records) = (object.name.as_str(), outcome.report().records);
-        self.observer.note(&Event::Counted { name, object_bytes: object.bytes, records });
+        let (name, report) = (object.name.as_str(), outcome.report());
+        self.observer.note(&Event::Counted { name, object_bytes: object.bytes, report });
         if let Some(error) = &outcome.report().error {
             self.refuse(name, Reason::Damaged, &error.to_string());
         }

@@ -2,24 +2,22 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::term::{BOLD, Term};
+use crate::cli::term::BOLD;
 use crate::cli::text::{bytes, plural, safe};
 use crate::state::Reason;
+use crate::telemetry::{DeliveryOutcome, MessageOutcome, Metrics, ObjectOutcome, Telemetry};
 use crate::watch::{Counts, Event, Observer};
 
-/// Logs and counts.
+/// Logs, counts, and keeps the metrics.
 pub(super) struct Log {
     counts: Counts,
+    telemetry: Telemetry,
 }
 
 impl Log {
-    /// Lines go to the standard error, unless somebody has set up another place before.
-    pub(super) fn start(term: Term) -> Self {
-        let level = if term.quiet { tracing::Level::ERROR } else { tracing::Level::INFO };
-        let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level);
-        // It fails only when there is a place already.
-        let _ = lines.with_ansi(false).with_target(false).try_init();
-        Self { counts: Counts::default() }
+    /// Tells `telemetry` from now on.
+    pub(super) fn new(telemetry: Telemetry) -> Self {
+        Self { counts: Counts::default(), telemetry }
     }
 
     /// What it came to.
@@ -58,6 +56,7 @@ impl Log {
 impl Observer for Log {
     fn note(&self, event: &Event<'_>) {
         self.counts.note(event);
+        measure(&self.telemetry.metrics, event);
         match event {
             Event::Refused { name, reason, detail } => {
                 tracing::warn!(name = %safe(name), reason = reason.as_str(), detail = %safe(detail), "refused");
@@ -81,12 +80,57 @@ impl Observer for Log {
                 tracing::error!(alerts, detail = %safe(detail), "not published; kept");
             }
             Event::HourClosed(hour) => tracing::debug!(hour = hour.start_second(), "an hour has closed"),
-            Event::Checkpoint { bytes } => tracing::debug!(bytes, "checkpoint"),
+            Event::Checkpoint { bytes, outbox } => tracing::debug!(bytes, outbox, "checkpoint"),
             Event::Counted { .. }
             | Event::Duplicate { .. }
             | Event::Finding
             | Event::Published { .. }
-            | Event::QueueLag(_) => {}
+            | Event::Received { .. } => {}
+            Event::Deleted { left, .. } => {
+                if *left > 0 {
+                    tracing::warn!(messages = left, "SQS did not delete them; they will come again");
+                }
+            }
+        }
+    }
+}
+
+/// The same as metrics.
+fn measure(metrics: &Metrics, event: &Event<'_>) {
+    match event {
+        Event::Counted { report, .. } => metrics.object_read(report),
+        Event::Duplicate { .. } => metrics.object_not_read(ObjectOutcome::Duplicate),
+        Event::Again { .. } => metrics.object_not_read(ObjectOutcome::Again),
+        Event::Refused { reason, .. } => match reason {
+            Reason::Foreign => metrics.object_not_read(ObjectOutcome::Foreign),
+            Reason::Missing => metrics.object_not_read(ObjectOutcome::Missing),
+            Reason::TooLate => metrics.object_not_read(ObjectOutcome::TooLate),
+            Reason::NotAnEvent => metrics.messages(MessageOutcome::NotAnEvent, 1),
+            Reason::Unpublishable => metrics.delivered(DeliveryOutcome::Refused, 1),
+            // It was read, and that says so.
+            Reason::Damaged => {}
+        },
+        Event::HourClosed(hour) => metrics.hour_closed(hour.end_second()),
+        Event::DayEnded(_, alerts) => {
+            alerts.iter().for_each(|alert| metrics.incident(alert.severity, alert.emitted));
+        }
+        Event::Corrected { objects, .. } => metrics.corrected(*objects),
+        Event::Told(_) => {}
+        Event::Withdrawn { .. } => metrics.withdrawn(),
+        Event::Finding => metrics.finding(),
+        Event::Checkpoint { bytes, outbox } => {
+            metrics.checkpoint_written(super::now_second() as f64, *bytes);
+            metrics.outbox(*outbox);
+        }
+        Event::Published { alerts } => metrics.delivered(DeliveryOutcome::Published, *alerts),
+        Event::PublishFailed { alerts, .. } => metrics.delivered(DeliveryOutcome::Failed, *alerts),
+        Event::Received { messages, lag_seconds } => {
+            metrics.messages(MessageOutcome::Received, *messages);
+            metrics.queue_lag(*lag_seconds as f64);
+        }
+        Event::Deleted { messages, left } => {
+            metrics.messages(MessageOutcome::Deleted, *messages);
+            metrics.messages(MessageOutcome::DeleteFailed, *left);
         }
     }
 }

@@ -112,7 +112,9 @@ impl Rounds<'_> {
             at.given_back = false;
             at.last_arrival = now();
             let oldest = received.iter().filter_map(|message| message.sent_second).min();
-            self.observer.note(&Event::QueueLag(oldest.map_or(0, |sent| now_second() - sent)));
+            let (messages, lag_seconds) =
+                (received.len() as u64, oldest.map_or(0, |sent| (now_second() - sent).max(0)));
+            self.observer.note(&Event::Received { messages, lag_seconds });
             self.absorb(received, at)?;
         }
         let waited = now().duration_since(at.last_checkpoint).as_secs();
@@ -185,9 +187,8 @@ impl Rounds<'_> {
         self.engine.checkpoint()?;
         (at.objects, at.last_checkpoint) = (0, now());
         let left = self.queue.delete(&at.done)?;
-        if left > 0 {
-            tracing::warn!(messages = left, "SQS did not delete them; they will come again");
-        }
+        let (messages, left) = (at.done.len().saturating_sub(left) as u64, left as u64);
+        self.observer.note(&Event::Deleted { messages, left });
         at.done.clear();
         if self.has_offers(at) {
             self.outlet.drain(&mut self.engine, &*self.observer)?;
