@@ -25,6 +25,8 @@ pub mod schema;
 pub mod simulate;
 pub mod sink;
 pub mod source;
+pub mod state;
 #[cfg(feature = "aws")]
 pub mod telemetry;
+pub mod watch;
 pub mod window;

@@ -111,6 +111,26 @@ pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
 pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
 /// Alerts named that could not be published; more are counted.
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
+/// States between days that `watch` keeps: so many days, and the one in hand, can be lived again
+/// when something arrives late. SQS delivers within minutes, and within days from a dead-letter
+/// queue.
+pub const DAY_STATES_MAX: usize = 4;
+/// Refused objects and messages that `watch` keeps a list of; more are counted.
+pub const QUARANTINED_NAMED_MAX: usize = 10_000;
+/// Alerts that wait to be confirmed by SNS before `watch` takes no more objects.
+pub const OUTBOX_ALERTS_MAX: usize = 10_000;
+/// Largest body of a message, bytes (SQS: 1 MiB).
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Records of one S3 event: in practice one.
+pub const EVENT_RECORDS_MAX: usize = 1_000;
+/// Messages taken from the queue before objects are read: what is read at once is sorted by time,
+/// and a correction is done once for all of them.
+pub const QUEUE_MESSAGES_AT_ONCE_MAX: usize = 1_000;
+/// Messages in hand, received and not yet deleted. SQS gives 120,000 (standard queues).
+pub const QUEUE_MESSAGES_IN_HAND_MAX: usize = 20_000;
+/// How far beyond the present a time in an object's name is believed, seconds: clocks differ by
+/// less, and hours must not close because of a name.
+pub const NAMED_AHEAD_SECONDS_MAX: i64 = 3_600;
 /// Connections to `/metrics` and `/healthz` at a time: a scraper or two, a probe and a person.
 pub const TELEMETRY_CONNECTIONS_MAX: usize = 16;
 /// Time for such a connection with its one request.

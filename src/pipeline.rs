@@ -2,6 +2,8 @@
 //! incidents are decided, days fold into tomorrow's baseline. Synchronous and pure: what must
 //! be written goes to an `Output`.
 
+mod carry;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use crate::detect::{
 };
 use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
+pub use carry::Carried;
+
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
 /// Takes what the pipeline produces, in event order.
@@ -162,9 +166,9 @@ impl Pipeline {
     #[must_use]
     pub fn with_suppressions(mut self, suppressions: Suppressions, version: TableVersion) -> Self {
         if let Some(beside) = &mut self.guardduty {
-            beside.unaided = Incidents::default().under(suppressions.clone());
+            beside.unaided = std::mem::take(&mut beside.unaided).under(suppressions.clone());
         }
-        let incidents = Incidents::default().under(suppressions);
+        let incidents = std::mem::take(&mut self.incidents).under(suppressions);
         Self { incidents, suppressions: Some(version), ..self }
     }
 
@@ -264,16 +268,21 @@ impl Pipeline {
             }
             self.guardduty = Some(beside);
         }
-        for alert in &mut alerts {
+        self.tell_tables(&mut alerts);
+        output.day_ends(day, &alerts)?;
+        living.today.pool_days(&living.snapshot);
+        self.history.fold(day, living.today);
+        Ok(())
+    }
+
+    /// Adds what tables say, and which versions of files were in force.
+    fn tell_tables(&self, alerts: &mut [Alert]) {
+        for alert in alerts {
             alert.tables.extend(self.suppressions.clone());
             if let Some(tables) = &self.tables {
                 tables.tell(alert);
             }
         }
-        output.day_ends(day, &alerts)?;
-        living.today.pool_days(&living.snapshot);
-        self.history.fold(day, living.today);
-        Ok(())
     }
 
     /// Scores one closed hour: ENIs in parallel, incidents after them in order.

@@ -2,7 +2,7 @@
 //! found at the end. It keeps what baselines look back on and the day in hand, so memory does not
 //! grow with the length of the history beyond that.
 
-mod batch;
+pub(crate) mod batch;
 mod beside;
 mod delivered;
 mod findings;
@@ -168,11 +168,13 @@ fn scan_here(
     Ok(ScanReport { seen, found: writer.found, suppressed: writer.suppressed })
 }
 
-fn time(object: &ObjectRef) -> Option<i64> {
+/// The time in an object's name, Unix seconds.
+pub(crate) fn time(object: &ObjectRef) -> Option<i64> {
     object.key.as_ref().map(|key| key.time_second)
 }
 
-fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
+/// The columns of bodies without a header.
+pub(crate) fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
     let text = config.input.format_fields.as_deref();
     let plan = text.map(ColumnPlan::from_config).transpose();
     plan.map_err(|e| {
@@ -181,7 +183,7 @@ fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
 }
 
 /// What scoring takes from the configuration.
-fn settings(config: &Config) -> Settings {
+pub(crate) fn settings(config: &Config) -> Settings {
     let mut resolvers = config.network.resolvers.clone();
     resolvers.sort_unstable();
     Settings {
@@ -203,7 +205,7 @@ fn settings(config: &Config) -> Settings {
 /// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
 /// a record is late is a property of the record and its object alone. What is done is given up:
 /// the names of a year's objects weigh more than its baselines.
-fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
+pub(crate) fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
     let mut rest = objects;
     std::iter::from_fn(move || {
         let mut bytes = 0;

@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::report::ReportArgs;
 use super::s3_args::S3Args;
 use super::tables::TableArgs;
+use super::watch_args::WATCH_EXAMPLES;
+pub(super) use super::watch_args::WatchArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
 use crate::sink::Topic;
@@ -84,6 +86,9 @@ pub(super) enum Verb {
     /// Scan flow logs: files, folders, globs, `s3://BUCKET/PREFIX`, or `-` for the standard input
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Read what a queue announces, for as long as it runs, and tell as hours close
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Box<WatchArgs>),
     /// Write the flow logs of a simulated fleet, with labels of what was hidden in them
     Simulate(SimulateArgs),
     /// Show all evidence of one alert

@@ -21,6 +21,12 @@ mod suppress;
 mod tables;
 mod term;
 mod text;
+#[cfg(feature = "aws")]
+mod watch;
+#[cfg(not(feature = "aws"))]
+#[path = "watch_absent.rs"]
+mod watch;
+mod watch_args;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -80,6 +86,7 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         }
         Verb::Demo(args) => demo::run(args, &load_config(cli)?, term),
         Verb::Simulate(args) => simulate::run(args, term),
+        Verb::Watch(args) => watch::run(args, &load_config(cli)?, term),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         term.print(&text)?;
         return Ok(if unreadable { PARTIAL } else { 0 });
     }
-    let mut publisher = Publisher::open(args, &aws, term)?;
+    let mut publisher = Publisher::open(args.sns_topic_arn.as_ref(), args.sns_dry_run, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
     let config = with_overrides(args, config);
     let options = ScanOptions {

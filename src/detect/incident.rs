@@ -40,7 +40,7 @@ const FLEET_RISK_MAX: f64 = 15.0;
 const REMEMBERED_MAX: usize = 200_000;
 
 /// Stable identity of an incident: hash of (account, ENI, subject, UTC day).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct IncidentId(pub String);
 
 impl IncidentId {
@@ -172,12 +172,12 @@ pub struct IncidentCoverage {
 #[derive(Clone, Debug, Default)]
 pub struct Incidents {
     pub(super) open: BTreeMap<(EniId, Subject), Incident>,
-    recent: BTreeMap<(EniId, Subject), Recent>,
+    pub(super) recent: BTreeMap<(EniId, Subject), Recent>,
     /// New destinations and changes of the fleet that were sent today, by any ENI: the others
     /// that show them the same day are the same event, unless they are news beside it. Only
     /// today: a service told once must not hide the next leak.
-    told_today: BTreeMap<Cause, Told>,
-    scores: VecDeque<DayScores>,
+    pub(super) told_today: BTreeMap<Cause, Told>,
+    pub(super) scores: VecDeque<DayScores>,
     pub(super) suppressions: Suppressions,
 }
 

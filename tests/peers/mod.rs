@@ -95,6 +95,41 @@ impl MiniStack {
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
+    pub fn create_bucket(&self, name: &str) {
+        let body = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        self.s3_put(&format!("/{name}"), body.as_bytes());
+    }
+
+    /// Puts an object, or a bucket's setting (`?name`).
+    pub fn s3_put(&self, path: &str, body: &[u8]) {
+        let authorization = signed("s3");
+        let headers = [("Authorization", authorization.as_str())];
+        let (status, answer) = http::put(&self.url, path, &headers, body);
+        assert_eq!(status, 200, "PUT {path}: {answer}");
+    }
+
+    /// Lets the bucket announce what is written to it on the queue called `queue`.
+    pub fn announce(&self, bucket: &str, queue: &str) {
+        let body = format!(
+            "<NotificationConfiguration><QueueConfiguration><Id>all</Id><Queue>arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}</Queue><Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
+        );
+        self.s3_put(&format!("/{bucket}?notification"), body.as_bytes());
+    }
+
+    /// Messages of a queue that nobody has deleted: waiting, and hidden.
+    pub fn messages(&self, queue: &str) -> u64 {
+        let wanted = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
+        let answer = self.sqs("GetQueueAttributes", &wanted);
+        let number =
+            |name: &str| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            .iter()
+            .filter_map(|name| number(name))
+            .sum()
+    }
+
     pub fn create_topic(&self, name: &str) -> String {
         let mut parameters = vec![("Name", name)];
         if name.ends_with(".fifo") {
