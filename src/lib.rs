@@ -15,6 +15,7 @@ pub mod limits;
 pub mod net;
 pub mod pipeline;
 pub mod record;
+pub mod retrospective;
 pub mod scan;
 pub mod simulate;
 pub mod sink;

@@ -96,3 +96,5 @@ pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
+/// Destinations of one ENI that a retrospective scan ranks; 24 bytes for each hour of each.
+pub const RETROSPECTIVE_DESTINATIONS_PER_ENI_MAX: usize = 8_192;

@@ -15,8 +15,18 @@ const LINES_MAX: usize = 500;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// Rooms without files, clocks, environment, sockets, async or AWS.
-const CORE: [&str; 9] =
-    ["record", "net", "window", "baseline", "guardduty", "detect", "alert", "gunzip", "pipeline"];
+const CORE: [&str; 10] = [
+    "record",
+    "net",
+    "window",
+    "baseline",
+    "guardduty",
+    "detect",
+    "alert",
+    "gunzip",
+    "pipeline",
+    "retrospective",
+];
 
 /// What the core may not name, and why.
 const IMPURE: [(&str, &str); 10] = [
@@ -42,15 +52,16 @@ const EDGES: [&str; 10] =
 
 /// Rooms of the core that a room may not know: everything to its right in the flow of data.
 /// `net` is the vocabulary of all; `alert` writes up what `detect` found.
-const RIGHT_OF: [(&str, &[&str]); 8] = [
+const RIGHT_OF: [(&str, &[&str]); 9] = [
     ("net", &["window", "baseline", "detect", "alert", "pipeline", "gunzip", "config"]),
     ("record", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("gunzip", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("window", &["baseline", "guardduty", "detect", "alert", "pipeline"]),
     ("guardduty", &["baseline", "detect", "alert", "pipeline", "config"]),
-    ("baseline", &["detect", "alert", "pipeline"]),
-    ("detect", &["pipeline"]),
-    ("alert", &["pipeline"]),
+    ("baseline", &["detect", "alert", "pipeline", "retrospective"]),
+    ("detect", &["pipeline", "retrospective"]),
+    ("alert", &["pipeline", "retrospective"]),
+    ("retrospective", &["pipeline"]),
 ];
 
 /// Markers of unfinished work. Spelled in two parts so that this file does not hold them.

@@ -7,7 +7,7 @@ use crate::baseline::eni::Novelty;
 use crate::detect::{Detector, Evidence, Incident, Subject, UnitKind};
 
 /// Bytes with a binary unit and three digits.
-pub(super) fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut value = value.max(0.0);
     let mut unit = 0;

@@ -8,6 +8,7 @@ mod printer;
 mod progress;
 mod publish;
 mod render;
+mod retrospective;
 mod s3_args;
 mod scan;
 mod simulate;

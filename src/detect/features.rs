@@ -61,6 +61,8 @@ pub struct KeyHour {
     pub reaches_more: u64,
     /// A protocol used against its nature, with the application bytes of it.
     pub rare: Option<(RareEvent, u64)>,
+    /// Minutes of one hour in which an egress record ended, bit 0 is minute 0.
+    pub minutes: u64,
     /// (protocol, port) used as a proven client, in one hour.
     pub ports: BTreeSet<(u8, u16)>,
 }
@@ -78,6 +80,7 @@ impl KeyHour {
         self.egress_records = self.egress_records.saturating_add(u64::from(flow.egress_records));
         self.first_second = first.min(flow.first_second);
         self.last_second = self.last_second.max(flow.last_second);
+        self.minutes |= flow.minutes;
         if flow.service > self.service {
             self.service = std::sync::Arc::clone(&flow.service);
         }

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod balance;
+pub mod beacon;
 mod budget;
 mod evidence;
 mod features;
@@ -20,12 +21,12 @@ mod unit;
 mod volume;
 
 pub use budget::{DayScores, Threshold};
-pub use evidence::{Detector, Evidence, Family};
+pub use evidence::{BITS_MAX, Detector, Evidence, Family, bits};
 pub use features::{EniFeatures, KeyHour, Reach};
 pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
 pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
 pub use protocol::RareEvent;
-pub use score::{Score, Severity};
+pub use score::{Score, Severity, combine};
 pub use unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ mod sheet;
 mod table;
 
 pub(super) use evidence::evidence;
-pub(super) use sheet::{header, line as csv_line};
+pub(super) use sheet::{defused as cell, header, line as csv_line, row as sheet_row};
 pub(super) use table::{Block, Weight, head};
 
 use crate::alert::Alert;
@@ -33,7 +33,7 @@ fn protocol(number: u8) -> String {
 }
 
 /// `port 443/tcp`, or just the protocol where there are no ports.
-fn service(port: u16, number: u8) -> String {
+pub(super) fn service(port: u16, number: u8) -> String {
     match number {
         6 | 17 => format!("port {port}/{}", protocol(number)),
         _ => protocol(number),

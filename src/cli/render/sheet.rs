@@ -40,7 +40,8 @@ pub(in crate::cli) fn line(alert: &Alert) -> String {
     row(&cells(alert).map(|cell| defused(&cell)))
 }
 
-fn row(cells: &[impl AsRef<[u8]>]) -> String {
+/// Cells, already defused, as a line.
+pub(in crate::cli) fn row(cells: &[impl AsRef<[u8]>]) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let full = "writing to memory does not fail";
     writer.write_record(cells).expect(full);
@@ -75,7 +76,7 @@ fn cells(alert: &Alert) -> [String; HEADER.len()] {
 }
 
 /// The cell as text, whatever it begins with. Other control characters are shown as escapes.
-fn defused(cell: &str) -> String {
+pub(in crate::cli) fn defused(cell: &str) -> String {
     let dangerous = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let text = crate::cli::text::safe(cell);
     if dangerous { format!("'{text}") } else { text }
