@@ -87,6 +87,15 @@ impl Error {
     }
 }
 
+/// What a build without the feature `aws` says when it is asked for AWS.
+#[cfg(not(feature = "aws"))]
+pub(crate) fn without_aws(cannot: &str) -> Error {
+    Error::usage(
+        format!("{cannot}: this binary was built without AWS"),
+        "build it without --no-default-features",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //! and says, with evidence that can be recomputed, when data leaves for somewhere it should not.
 
 pub mod alert;
+#[cfg(feature = "aws")]
 mod aws;
 pub mod baseline;
 pub mod cli;

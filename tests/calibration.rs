@@ -210,9 +210,20 @@ fn clean_fleet() -> SimulateOptions {
 
 #[test]
 fn on_a_clean_fleet_a_probability_is_a_frequency() {
+    measure(&clean_fleet());
+}
+
+/// Ten times as many chances as the test above: the difference between conservative and unlucky.
+#[test]
+#[ignore = "minutes: cargo test --release --test calibration -- --ignored --nocapture"]
+fn on_a_large_clean_fleet_a_probability_is_a_frequency() {
+    measure(&SimulateOptions { seed: 7_002, enis: 100, days: 56, density: 0.5, ..clean_fleet() });
+}
+
+fn measure(fleet: &SimulateOptions) {
     let dir = tempfile::tempdir().unwrap();
     let (logs, lake) = (dir.path().join("logs"), dir.path().join("lake"));
-    write_fleet(&clean_fleet(), &logs);
+    write_fleet(fleet, &logs);
     let report = scan_all(objects(&logs), &options(2, Some(&lake)));
 
     let lake = Lake::open(&lake).unwrap();

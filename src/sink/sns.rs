@@ -12,6 +12,7 @@ use aws_sdk_sns::operation::publish_batch::PublishBatchOutput;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::batch::batches;
+use super::delivery::Delivery;
 use super::fault::{Way, is_about_content, is_passing};
 use super::topic::Topic;
 use crate::alert::Alert;
@@ -20,59 +21,11 @@ use crate::aws;
 use crate::aws::fault::{Fault, Symptom, of_credentials, one_line, symptom};
 use crate::config;
 use crate::error::Error;
-use crate::limits::UNDELIVERED_NAMED_MAX;
 
 /// Requests in a row that failed as a whole, after which no more are made: a topic that is not
 /// there, or a network that is gone, would otherwise cost its time-outs for each day of a history.
 /// Throttling does not count: it passes.
 const FAILED_REQUESTS_MAX: u32 = 3;
-
-/// Alerts that were not delivered, for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undelivered {
-    /// What went wrong.
-    pub cause: String,
-    /// What to do about it.
-    pub remedy: String,
-    /// How many alerts.
-    pub alerts: u64,
-    /// Ids of the first of them, at most `limits::UNDELIVERED_NAMED_MAX`.
-    pub ids: Vec<String>,
-}
-
-/// What became of the alerts so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Alerts that SNS has taken.
-    pub published: u64,
-    /// The others, by cause.
-    pub undelivered: Vec<Undelivered>,
-}
-
-impl Delivery {
-    /// Alerts that SNS has not taken.
-    pub fn undelivered_alerts(&self) -> u64 {
-        self.undelivered.iter().map(|same| same.alerts).sum()
-    }
-
-    fn note(&mut self, entry: &Entry, fault: &Fault) {
-        let known = self.undelivered.iter().position(|u| u.cause == fault.cause && u.remedy == fault.remedy);
-        let at = known.unwrap_or_else(|| {
-            self.undelivered.push(Undelivered {
-                cause: fault.cause.clone(),
-                remedy: fault.remedy.clone(),
-                alerts: 0,
-                ids: Vec::new(),
-            });
-            self.undelivered.len() - 1
-        });
-        let same = &mut self.undelivered[at];
-        same.alerts += 1;
-        if same.ids.len() < UNDELIVERED_NAMED_MAX {
-            same.ids.push(entry.alert_id.clone());
-        }
-    }
-}
 
 /// Publishes to one topic.
 pub struct SnsSink {
@@ -147,7 +100,7 @@ impl SnsSink {
         if self.failed_requests >= FAILED_REQUESTS_MAX
             && let Some(fault) = &self.last_fault
         {
-            batch.iter().for_each(|entry| self.delivery.note(entry, fault));
+            batch.iter().for_each(|entry| self.delivery.note(&entry.alert_id, &fault.cause, &fault.remedy));
             return;
         }
         match self.repeat(batch).await {
@@ -172,7 +125,7 @@ impl SnsSink {
     fn fail(&mut self, symptom: &Symptom, batch: &[Entry]) {
         let way = Way { topic: &self.topic, endpoint_url: self.endpoint_url.as_deref() };
         let fault = way.explain(symptom);
-        batch.iter().for_each(|entry| self.delivery.note(entry, &fault));
+        batch.iter().for_each(|entry| self.delivery.note(&entry.alert_id, &fault.cause, &fault.remedy));
         self.last_fault = Some(fault);
     }
 

@@ -7,7 +7,12 @@ mod key;
 mod local;
 mod open;
 mod prune;
+#[cfg(feature = "aws")]
 mod s3;
+#[cfg(not(feature = "aws"))]
+#[path = "s3_absent.rs"]
+mod s3;
+mod url;
 
 use std::path::PathBuf;
 
@@ -15,7 +20,10 @@ pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
 pub use open::Opener;
 pub use prune::{Pruned, newest_end_second, prune};
-pub use s3::{Bucket, S3Inputs, S3Place, SCHEME};
+#[cfg(feature = "aws")]
+pub use s3::Bucket;
+pub use s3::{S3Inputs, S3Place};
+pub use url::{S3Url, SCHEME};
 
 /// How to get at an object's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

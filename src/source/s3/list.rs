@@ -10,7 +10,7 @@ use super::S3Place;
 use super::client::Bucket;
 use super::fault::{Doing, fault};
 use super::layout::{self, Visit};
-use super::url::S3Url;
+use super::S3Url;
 use crate::error::Error;
 use crate::limits;
 use crate::source::{ObjectKey, ObjectRef, Source};

@@ -9,7 +9,6 @@ mod fault;
 mod layout;
 mod list;
 mod prefetch;
-mod url;
 
 use std::sync::Arc;
 
@@ -17,9 +16,8 @@ use tokio::task::JoinSet;
 
 pub use client::Bucket;
 pub(crate) use prefetch::Prefetch;
-pub use url::{S3Url, SCHEME};
 
-use super::{Listing, newest_end_second};
+use super::{Listing, S3Url, SCHEME, newest_end_second};
 use crate::aws;
 use crate::config;
 use crate::error::Error;

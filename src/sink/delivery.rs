@@ -1,0 +1,50 @@
+//! What became of the alerts that were handed to a sink.
+
+/// Alerts that were not delivered, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// What went wrong.
+    pub cause: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// How many alerts.
+    pub alerts: u64,
+    /// Ids of the first of them, at most `limits::UNDELIVERED_NAMED_MAX`.
+    pub ids: Vec<String>,
+}
+
+/// What became of the alerts so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Alerts that SNS has taken.
+    pub published: u64,
+    /// The others, by cause.
+    pub undelivered: Vec<Undelivered>,
+}
+
+impl Delivery {
+    /// Alerts that SNS has not taken.
+    pub fn undelivered_alerts(&self) -> u64 {
+        self.undelivered.iter().map(|same| same.alerts).sum()
+    }
+
+    /// Notes an alert that was not delivered.
+    #[cfg(feature = "aws")]
+    pub(super) fn note(&mut self, alert_id: &str, cause: &str, remedy: &str) {
+        let known = self.undelivered.iter().position(|u| u.cause == cause && u.remedy == remedy);
+        let at = known.unwrap_or_else(|| {
+            self.undelivered.push(Undelivered {
+                cause: cause.to_owned(),
+                remedy: remedy.to_owned(),
+                alerts: 0,
+                ids: Vec::new(),
+            });
+            self.undelivered.len() - 1
+        });
+        let same = &mut self.undelivered[at];
+        same.alerts += 1;
+        if same.ids.len() < crate::limits::UNDELIVERED_NAMED_MAX {
+            same.ids.push(alert_id.to_owned());
+        }
+    }
+}
