@@ -51,6 +51,8 @@ pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
 
 const _: () = assert!(LINE_BYTES_MAX * 2 <= CHUNK_BYTES);
 const _: () = assert!(BUFFERED_OBJECT_BYTES_MAX <= OBJECT_TEXT_BYTES_MAX);
+/// Destinations met in the look-back whose sums are remembered per ENI: those that returned first.
+pub const YOUNG_PER_ENI_MAX: usize = 128;
 /// Client ports, and listening ports, remembered per ENI.
 pub const PORTS_PER_ENI_MAX: usize = 128;
 /// Own addresses remembered per ENI (AWS allows 50 IPv4 and 50 IPv6 on the largest instances).

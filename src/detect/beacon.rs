@@ -9,6 +9,9 @@
 //! interval (detection.md D5). Traffic that comes in bursts, or by day only, has uneven gaps and
 //! is never even by this measure.
 
+use super::evidence::{Detector, Evidence};
+use crate::baseline::fleet::{FleetModel, Pool};
+
 /// Occupied intervals below which nothing is said (detection.md D5).
 const OCCUPIED_MIN: usize = 12;
 /// Share of intervals occupied from which a contact is persistent, not periodic.
@@ -22,15 +25,25 @@ const P_MIN: f64 = 1e-6;
 pub struct Evenness {
     /// Probability that as many intervals, placed at random, lie at least as evenly.
     pub p: f64,
-    /// Median gap, intervals.
-    pub period_intervals: u32,
+    /// Median gap, seconds.
+    pub period_seconds: u32,
     /// Occupied intervals.
     pub occupied: u32,
 }
 
-/// The evenness of `occupied`, ascending numbers of distinct intervals; `None` when there are too
-/// few, or so many that the contact is persistent.
-pub fn evenness(occupied: &[u32]) -> Option<Evenness> {
+/// The evenness of the minutes in which contacts ended, ascending, in logs of
+/// `interval_seconds`; `None` when there are too few, or so many that the contact is persistent.
+pub fn evenness(minutes: impl Iterator<Item = u32>, interval_seconds: u32) -> Option<Evenness> {
+    let interval_minutes = (interval_seconds / 60).max(1);
+    let mut occupied: Vec<u32> = minutes.map(|minute| minute / interval_minutes).collect();
+    occupied.dedup();
+    let (p, period) = of_intervals(&occupied)?;
+    let period_seconds = period * interval_minutes * 60;
+    Some(Evenness { p, period_seconds, occupied: occupied.len() as u32 })
+}
+
+/// p, and the median gap, of distinct intervals in ascending order.
+fn of_intervals(occupied: &[u32]) -> Option<(f64, u32)> {
     let (first, last) = (*occupied.first()?, *occupied.last()?);
     let span = last.saturating_sub(first);
     let n = occupied.len();
@@ -45,8 +58,7 @@ pub fn evenness(occupied: &[u32]) -> Option<Evenness> {
     let log_variance = (sd / mean).powi(2).ln_1p();
     let z = (sum_of_squares.ln() - (mean.ln() - log_variance / 2.0)) / log_variance.sqrt();
     gaps.sort_unstable();
-    let period_intervals = gaps[gaps.len() / 2];
-    Some(Evenness { p: normal_below(z).clamp(P_MIN, 1.0), period_intervals, occupied: n as u32 })
+    Some((normal_below(z).clamp(P_MIN, 1.0), gaps[gaps.len() / 2]))
 }
 
 /// Mean and standard deviation of the sum of squared gaps when `gaps` of at least 1 add up to
@@ -92,6 +104,22 @@ fn normal_below(z: f64) -> f64 {
     if z <= 0.0 { above } else { 1.0 - above }
 }
 
+/// How far an evenness stands out, bits: what the account's pool turns into a probability.
+pub fn own_bits(found: Evenness) -> f64 {
+    -found.p.log2()
+}
+
+/// Evidence of even contacts: how often new destinations of the account were as even.
+pub fn evidence(found: Evenness, fleet: &FleetModel) -> Evidence {
+    Evidence {
+        detector: Detector::Beacon,
+        p: fleet.per_eni_hour(Pool::Beacon, own_bits(found)),
+        observed: f64::from(found.period_seconds),
+        expected: 0.0,
+        n: u64::from(found.occupied),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,11 +157,11 @@ mod tests {
         {
             for _ in 0..2_000 {
                 let gap = || -(1.0 - chance.next()).ln() * 3600.0 / per_hour;
-                let Some(found) = evenness(&occupied(gap, interval_seconds)) else { continue };
+                let Some(found) = of_intervals(&occupied(gap, interval_seconds)) else { continue };
                 asked += 1.0;
-                at_100 += f64::from(found.p <= 1e-2);
-                at_1000 += f64::from(found.p <= 1e-3);
-                at_10000 += f64::from(found.p <= 1e-4);
+                at_100 += f64::from(found.0 <= 1e-2);
+                at_1000 += f64::from(found.0 <= 1e-3);
+                at_10000 += f64::from(found.0 <= 1e-4);
             }
         }
         assert!(asked > 10_000.0, "{asked}");
@@ -153,25 +181,25 @@ mod tests {
             (600.0, 1800.0, 0.2),
         ] {
             let gap = || period * (1.0 + jitter * (2.0 * chance.next() - 1.0));
-            let found = evenness(&occupied(gap, interval_seconds)).unwrap();
-            assert!(found.p < 1e-3, "{interval_seconds} {period} {jitter}: {found:?}");
-            let period_seconds = f64::from(found.period_intervals) * interval_seconds;
+            let found = of_intervals(&occupied(gap, interval_seconds)).unwrap();
+            assert!(found.0 < 1e-3, "{interval_seconds} {period} {jitter}: {found:?}");
+            let period_seconds = f64::from(found.1) * interval_seconds;
             assert!((period_seconds - period).abs() <= interval_seconds.max(period * jitter), "{found:?}");
         }
     }
 
     #[test]
     fn a_keep_alive_fills_every_window_and_is_not_a_beacon() {
-        assert_eq!(evenness(&(0..1440).collect::<Vec<_>>()), None);
-        assert_eq!(evenness(&[]), None);
-        assert_eq!(evenness(&[5, 9, 13]), None);
+        assert_eq!(of_intervals(&(0..1440).collect::<Vec<_>>()), None);
+        assert_eq!(of_intervals(&[]), None);
+        assert_eq!(of_intervals(&[5, 9, 13]), None);
     }
 
     #[test]
     fn office_hours_are_not_even() {
         let days = (0..3).flat_map(|day| (0..20).map(move |i| day * 1440 + 540 + i * 24));
-        let found = evenness(&days.collect::<Vec<_>>()).unwrap();
-        assert!(found.p > 0.5, "{found:?}");
+        let found = of_intervals(&days.collect::<Vec<_>>()).unwrap();
+        assert!(found.0 > 0.5, "{found:?}");
     }
 
     #[test]

@@ -145,6 +145,8 @@ pub struct EniFeatures {
     pub fan_out: u64,
     /// Networks whose contact was rejected.
     pub rejected_fan_out: u64,
+    /// (peer, protocol, port) whose contact was rejected.
+    pub refused: u64,
     /// (protocol, port) it served on.
     pub listeners: BTreeSet<(u8, u16)>,
 }
@@ -171,6 +173,7 @@ impl EniFeatures {
             if flow.action == Some(Action::Reject) {
                 if flow.role != Role::Served && flow.egress_records > 0 {
                     refused.insert(flow.peer.widen(24, 48));
+                    features.refused += 1;
                 }
                 continue;
             }

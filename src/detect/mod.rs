@@ -12,6 +12,7 @@ mod hour;
 mod incident;
 mod known_destination;
 mod new_destination;
+mod probe;
 mod protocol;
 mod score;
 mod served;
@@ -19,6 +20,7 @@ mod spread;
 mod told;
 mod unit;
 mod volume;
+mod young;
 
 pub use budget::{DayScores, Threshold};
 pub use evidence::{BITS_MAX, Detector, Evidence, Family, bits};
@@ -28,6 +30,7 @@ pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Plac
 pub use protocol::RareEvent;
 pub use score::{Score, Severity, combine};
 pub use unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
+pub use young::Stay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

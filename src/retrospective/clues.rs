@@ -84,7 +84,8 @@ impl Question {
         match self {
             Self::Hour => Detector::Volume,
             Self::Volume => Detector::KnownDestinationDay,
-            Self::Beacon | Self::Balance => Detector::Balance,
+            Self::Beacon => Detector::LongLived,
+            Self::Balance => Detector::Balance,
             Self::Port | Self::Protocol => Detector::Protocol,
             Self::Rarity => Detector::NewDestination,
         }
@@ -175,17 +176,14 @@ impl Rest<'_> {
 
     /// D5: how evenly its intervals lie.
     pub(super) fn beacon(&self, exchange: &Exchange) -> Option<Answer> {
-        let minutes_per_interval = (self.interval_seconds / 60).max(1);
         let minutes = exchange.hours.iter().flat_map(|(hour, at)| {
             (0..60_u32).filter(|minute| at.minutes >> minute & 1 == 1).map(|minute| hour.0 * 60 + minute)
         });
-        let mut occupied: Vec<u32> = minutes.map(|minute| minute / minutes_per_interval).collect();
-        occupied.dedup();
-        let found = evenness(&occupied)?;
+        let found = evenness(minutes, self.interval_seconds)?;
         Some(Answer {
             question: Question::Beacon,
             bits: bits(found.p).min(BEACON_BITS_MAX),
-            observed: f64::from(found.period_intervals * minutes_per_interval * 60),
+            observed: f64::from(found.period_seconds),
             expected: 0.0,
             n: u64::from(found.occupied),
         })
