@@ -4,11 +4,13 @@
 pub mod alert;
 #[cfg(feature = "aws")]
 mod aws;
+pub mod backtest;
 pub mod baseline;
 pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod error;
+pub mod eval;
 pub mod guardduty;
 pub mod gunzip;
 pub mod lake;

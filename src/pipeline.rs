@@ -89,6 +89,19 @@ struct Beside {
     unaided: Incidents,
 }
 
+/// What a day is compared with, as it was at its midnight.
+#[derive(Clone, Copy, Debug)]
+pub struct Standpoint<'a> {
+    /// What is remembered.
+    pub history: &'a History,
+    /// Models derived from it.
+    pub snapshot: &'a Snapshot,
+    /// Risk from which incidents are sent.
+    pub threshold: Threshold,
+    /// The model of an account without history.
+    pub blank_fleet: &'a FleetModel,
+}
+
 /// The day that is being lived.
 #[derive(Debug)]
 struct Living {
@@ -145,11 +158,31 @@ impl Pipeline {
         for hour in open.due(last) {
             self.enter_day(hour.day(), output)?;
             let closed = open.close(hour, |id| self.history.known(id));
-            self.score(&closed);
-            output.hour_closed(&closed)?;
+            self.take_closed(&closed, output)?;
         }
         open.ledger.forget_up_to(last);
         Ok(())
+    }
+
+    /// Scores an hour that was closed before, such as one that a lake holds.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn take_closed<O: Output>(&mut self, closed: &ClosedHour, output: &mut O) -> Result<(), O::Error> {
+        self.enter_day(closed.hour.day(), output)?;
+        self.score(closed);
+        output.hour_closed(closed)
+    }
+
+    /// What the day that is being lived is compared with; `None` before the first.
+    pub fn standpoint(&self) -> Option<Standpoint<'_>> {
+        let living = self.living.as_ref()?;
+        Some(Standpoint {
+            history: &self.history,
+            snapshot: &living.snapshot,
+            threshold: living.threshold,
+            blank_fleet: &living.blank_fleet,
+        })
     }
 
     /// Ends the day that is being lived, if any, and gives what went through.

@@ -199,7 +199,7 @@ fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
 }
 
 /// What scoring takes from the configuration.
-fn settings(config: &Config) -> Settings {
+pub(crate) fn settings(config: &Config) -> Settings {
     let mut resolvers = config.network.resolvers.clone();
     resolvers.sort_unstable();
     let named = config.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into())).collect();

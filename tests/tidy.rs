@@ -47,8 +47,10 @@ const NETWORK_CRATES: [&str; 5] = ["tokio", "aws_", "hyper", "s3s", "futures"];
 const NETWORK_ROOMS: [&str; 3] = ["src/aws/", "src/sink/", "src/source/s3/"];
 
 /// Rooms at the edge: they use the core, the core does not know them.
-const EDGES: [&str; 10] =
-    ["aws", "lake", "cli", "sink", "source", "scan", "error", "simulate", "report", "watch"];
+const EDGES: [&str; 12] = [
+    "aws", "backtest", "lake", "cli", "eval", "sink", "source", "scan", "error", "simulate", "report",
+    "watch",
+];
 
 /// Rooms of the core that a room may not know: everything to its right in the flow of data.
 /// `net` is the vocabulary of all; `alert` writes up what `detect` found.

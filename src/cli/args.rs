@@ -87,6 +87,11 @@ pub(super) enum Verb {
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
     Explain(ExplainArgs),
+    /// Score a lake's stored hours again: what another configuration would tell, and what it would
+    /// let pass
+    Backtest(BacktestArgs),
+    /// Measure what a lake's alerts found against labels: recall, false alarms, time to detect
+    Eval(EvalArgs),
     /// Check the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -204,6 +209,56 @@ pub(super) struct ExplainArgs {
     /// The file written by `scan --format jsonl --out FILE`
     #[arg(long, env = "OUTFLOW_ALERTS", value_name = "FILE")]
     pub(super) alerts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BacktestArgs {
+    /// The lake that `scan --lake` wrote
+    #[arg(value_name = "LAKE")]
+    pub(super) lake: PathBuf,
+    /// First day that is compared, UTC: 2026-03-01; earlier ones are learned from
+    #[arg(long, env = "OUTFLOW_FROM", value_name = "DATE", value_parser = When::parse_date)]
+    pub(super) from: Option<When>,
+    /// Day before which to stop, UTC
+    #[arg(long, env = "OUTFLOW_TO", value_name = "DATE", value_parser = When::parse_date)]
+    pub(super) to: Option<When>,
+    /// Also how much could leave each ENI unseen on the last day; lives that day dozens of times
+    #[arg(long, env = "OUTFLOW_HEADROOM", value_parser = FalseyValueParser::new())]
+    pub(super) headroom: bool,
+    /// Keep the headroom in the lake, as its data set `headroom`
+    #[arg(long, env = "OUTFLOW_SAVE", value_parser = FalseyValueParser::new(), requires = "headroom")]
+    pub(super) save: bool,
+    /// How to print
+    #[arg(long, env = "OUTFLOW_FORMAT", value_name = "FORMAT", default_value = "table")]
+    pub(super) format: ReportFormat,
+    /// Also write the incidents as they would be to this file, as `scan --format jsonl` does
+    #[arg(long, env = "OUTFLOW_ALERTS", value_name = "FILE")]
+    pub(super) alerts: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The lake that `scan --lake` wrote
+    #[arg(value_name = "LAKE")]
+    pub(super) lake: PathBuf,
+    /// What was hidden: the CSV that `simulate` writes, or one with its columns
+    #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
+    pub(super) labels: PathBuf,
+    /// First day that counts, UTC [default: the day of the first labelled attack]
+    #[arg(long, env = "OUTFLOW_FROM", value_name = "DATE", value_parser = When::parse_date)]
+    pub(super) from: Option<When>,
+    /// How to print
+    #[arg(long, env = "OUTFLOW_FORMAT", value_name = "FORMAT", default_value = "table")]
+    pub(super) format: ReportFormat,
+}
+
+/// How to print what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people, 80 columns.
+    Table,
+    /// One JSON object.
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,9 @@
 
 mod answers;
 mod args;
+mod backtest;
 mod demo;
+mod eval;
 mod explain;
 mod printer;
 mod progress;
@@ -58,6 +60,8 @@ fn tame(error: &Error) -> String {
 fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
+        Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
+        Verb::Eval(args) => eval::run(args, term),
         Verb::Explain(args) => explain::run(args, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {

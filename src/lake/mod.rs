@@ -6,6 +6,7 @@
 //! coverage/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! alerts/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! guardduty/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
+//! headroom/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! snapshots/date=<YYYY-MM-DD>/part-0.parquet
 //! ```
 //!
@@ -20,6 +21,7 @@ mod day;
 mod error;
 mod file;
 mod guardduty;
+mod headroom;
 mod hourly;
 mod hours;
 mod partition;
@@ -36,6 +38,7 @@ pub use day::DayWriter;
 pub use error::LakeError;
 pub use file::{Staged, TableWriter};
 pub use guardduty::GUARDDUTY;
+pub use headroom::HEADROOM;
 pub use hourly::HOURLY;
 pub use partition::Partition;
 pub use reader::Lake;
@@ -45,4 +48,4 @@ pub use table::{Column, Kind, Table};
 pub use writer::LakeWriter;
 
 /// Every data set.
-pub static TABLES: [&Table; 5] = [&HOURLY, &COVERAGE, &ALERTS, &GUARDDUTY, &SNAPSHOTS];
+pub static TABLES: [&Table; 6] = [&HOURLY, &COVERAGE, &ALERTS, &GUARDDUTY, &HEADROOM, &SNAPSHOTS];

@@ -163,10 +163,10 @@ impl Row<'_> {
         give!(self, name, Int32, b => b.append_value(value.into()))
     }
 
-    /// An integer.
+    /// An integer, or NULL.
     #[must_use]
-    pub fn int64(mut self, name: &str, value: i64) -> Self {
-        give!(self, name, Int64, b => b.append_value(value))
+    pub fn int64(mut self, name: &str, value: impl Into<Option<i64>>) -> Self {
+        give!(self, name, Int64, b => b.append_option(value.into()))
     }
 
     /// A count of bytes, packets or records; above 2^63-1 it stays at 2^63-1.

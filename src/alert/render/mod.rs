@@ -22,4 +22,4 @@ fn service(port: u16, protocol: u8) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use crate::alert::model::{
 use crate::alert::{Alert, Severity};
 
 /// An alert with every part filled.
-pub(in crate::alert) fn alert() -> Alert {
+pub(crate) fn alert() -> Alert {
     Alert {
         schema: SCHEMA.into(),
         id: "b36282999835f4de9c08".into(),
