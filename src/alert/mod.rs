@@ -1,6 +1,7 @@
 //! An incident as people and machines read it.
 
 mod alone;
+pub mod annotation;
 mod build;
 mod counterfactual;
 mod guardduty;

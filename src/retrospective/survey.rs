@@ -164,3 +164,99 @@ impl EniSurvey {
         (self, destinations)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Action;
+    use crate::retrospective::Ranked;
+    use crate::window::{Coverage, FlowWindow, Totals};
+
+    fn flow(role: Role, peer: &str, port: u16, egress_bytes: u64, ingress_bytes: u64) -> FlowWindow {
+        let packets = |bytes: u64| bytes.div_ceil(1400);
+        FlowWindow {
+            role,
+            peer: peer.parse().unwrap(),
+            protocol: 6,
+            port,
+            action: Some(Action::Accept),
+            service: "".into(),
+            egress_bytes,
+            egress_packets: packets(egress_bytes),
+            egress_records: 3,
+            ingress_bytes,
+            ingress_packets: packets(ingress_bytes),
+            ingress_records: 3,
+            first_second: 1_771_200_000,
+            last_second: 1_771_200_600,
+            egress_flags: 0,
+            ingress_flags: 0,
+            traffic_paths: 0,
+            minutes: 1,
+        }
+    }
+
+    fn hour(number: u32, flows: Vec<FlowWindow>) -> EniHour {
+        EniHour {
+            id: EniId { account: "111111111111".into(), region: "eu-west-1".into(), eni: "eni-0".into() },
+            hour: Hour(492_000 + number),
+            class: EniClass::Instance,
+            vpc: "".into(),
+            subnet: "".into(),
+            instance: "".into(),
+            group: "".into(),
+            own: Vec::new(),
+            coverage: Coverage { records: 12, interval_seconds: 60, slots: 0xfff, ..Coverage::default() },
+            totals: Totals::default(),
+            rollup_level: 0,
+            flows,
+        }
+    }
+
+    fn ranked(hours: &[EniHour]) -> Vec<Ranked> {
+        let mut survey = Survey::new(Settings::default());
+        hours.iter().for_each(|hour| survey.note(hour));
+        survey.rank(100)
+    }
+
+    #[test]
+    fn relays_repeat_bytes_and_are_not_ranked() {
+        let at_host = hour(0, vec![flow(Role::Client, "192.0.2.66", 443, 1 << 30, 1 << 20)]);
+        assert!(ranked(&[EniHour { class: EniClass::Relay, ..at_host.clone() }]).is_empty());
+        assert_eq!(ranked(&[at_host]).len(), 1);
+    }
+
+    #[test]
+    fn answers_from_a_port_that_listened_in_any_hour_are_not_outbound() {
+        let early = hour(0, vec![flow(Role::Unknown, "192.0.2.66", 8443, 1 << 20, 1 << 10)]);
+        let listened = hour(5, vec![flow(Role::Served, "198.51.100.7", 8443, 1 << 20, 1 << 10)]);
+        assert!(ranked(&[early.clone(), listened]).is_empty());
+        let alone = ranked(&[early]);
+        assert_eq!((alone.len(), alone[0].doubts.len()), (1, 1), "{alone:?}");
+    }
+
+    #[test]
+    fn a_flood_that_nothing_answered_does_not_come_before_a_transfer() {
+        let usual = (0..20).map(|n| flow(Role::Client, &format!("198.51.{n}.7"), 443, 20 << 10, 300 << 10));
+        let mut flows: Vec<FlowWindow> = usual.collect();
+        flows.push(flow(Role::Client, "192.0.2.66", 443, 30 << 20, 1 << 20));
+        flows.push(flow(Role::Client, "203.0.113.9", 443, 60 << 20, 0));
+        let rows = ranked(&[hour(0, flows)]);
+        assert_eq!(rows.len(), 22);
+        assert_eq!((&*rows[0].peer, rows[0].rank, rows[0].of), ("192.0.2.66", 1, 22), "{:?}", rows[0]);
+        assert_eq!(rows[1].peer, "203.0.113.9");
+        assert!(rows[1].doubts[0].starts_with("nothing came back"));
+    }
+
+    #[test]
+    fn hours_in_any_order_give_the_same_ranks() {
+        let hours: Vec<EniHour> = (0..6)
+            .map(|n| {
+                hour(n, vec![flow(Role::Client, &format!("192.0.{}.66", n % 3), 443, 1 << (14 + n), 9_000)])
+            })
+            .collect();
+        let mut turned = hours.clone();
+        turned.reverse();
+        assert_eq!(ranked(&hours), ranked(&turned));
+    }
+}
