@@ -314,7 +314,7 @@ impl EniHistory {
             parents,
             rotating: self.rotating_networks(),
             destinations,
-            young: self.young.model(aged.div_ceil(24), novelty.hours),
+            young: self.young.model(novelty.hours),
             novelty,
             balance,
             ports: self.ports.iter().map(|p| (p.protocol, p.port)).collect(),
@@ -450,7 +450,9 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
     let active_hours = today.samples.seen.count_ones() as u8;
     let mut novelty = NoveltyDay { day, active_hours, ..NoveltyDay::default() };
     for (key, met) in today.destinations {
-        let is_new = met.novelty.is_some() && !history.destinations.contains_key(&key);
+        // In its first days an ENI meets all it knows: none of that came to stay.
+        let is_aged = day * 24 >= history.first_hour + AGED_HOURS;
+        let is_new = is_aged && met.novelty.is_some() && !history.destinations.contains_key(&key);
         history.young.note(&key, day, &met, is_new);
         if let Some(class) = met.novelty.filter(|_| !history.destinations.contains_key(&key)) {
             let sizes = if met.is_learned() { &mut novelty.sizes } else { &mut novelty.held };

@@ -71,10 +71,10 @@ impl YoungHistory {
         self.0.get(key)
     }
 
-    /// The model of destinations met from `aged_day` on, over `hours` with coverage.
-    pub fn model(&self, aged_day: u32, hours: u32) -> YoungModel {
+    /// The model of these destinations, met in `hours` with coverage.
+    pub fn model(&self, hours: u32) -> YoungModel {
         let (mut bytes, mut active) = (SizeCounts::default(), SizeCounts::default());
-        for young in self.0.values().filter(|young| young.first_day >= aged_day) {
+        for young in self.0.values() {
             if young.days >= 2 {
                 bytes.add(Level::of_bytes(young.app_bytes));
             }
@@ -136,9 +136,8 @@ mod tests {
         young.note(&key(3), 11, &met(70, 0b1), true);
         assert_eq!(young.get(&key(1)), Some(&Young { first_day: 10, days: 2, hours: 3, app_bytes: 1500 }));
         assert_eq!(young.get(&key(2)), None);
-        let model = young.model(0, 100);
+        let model = young.model(100);
         assert_eq!((model.bytes.sizes.n(), model.active.sizes.n()), (1, 2));
-        assert_eq!(young.model(11, 100).active.sizes.n(), 1);
     }
 
     #[test]

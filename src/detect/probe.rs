@@ -13,7 +13,7 @@ use crate::baseline::fleet::{FleetModel, PROBE_THEN_SUCCESS};
 /// the same few.
 pub const REFUSED_MIN: u64 = 12;
 /// Application bytes of the success from which it matters.
-pub const SUCCESS_BYTES: u64 = 64 << 10;
+pub const SUCCESS_BYTES: u64 = 1 << 20;
 
 /// Whether `refused` attempts before `app_bytes` to a destination that `is_new` are a probe.
 pub fn is_probe(refused: u64, app_bytes: u64, is_new: bool) -> bool {
