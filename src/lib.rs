@@ -20,6 +20,7 @@ pub mod net;
 pub mod pipeline;
 pub mod record;
 pub mod report;
+pub mod retrospective;
 pub mod scan;
 pub mod schema;
 pub mod simulate;

@@ -68,6 +68,8 @@ pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
 
 const _: () = assert!(LINE_BYTES_MAX * 2 <= CHUNK_BYTES);
 const _: () = assert!(BUFFERED_OBJECT_BYTES_MAX <= OBJECT_TEXT_BYTES_MAX);
+/// Destinations met in the look-back whose sums are remembered per ENI: those that returned first.
+pub const YOUNG_PER_ENI_MAX: usize = 128;
 /// Client ports, and listening ports, remembered per ENI.
 pub const PORTS_PER_ENI_MAX: usize = 128;
 /// Own addresses remembered per ENI (AWS allows 50 IPv4 and 50 IPv6 on the largest instances).
@@ -155,3 +157,5 @@ pub const REPORT_CHART_DAYS_BEFORE: u32 = 14;
 pub const REPORT_GAPS_MAX: usize = 50;
 /// Characters of a single foreign text in a report; longer ones are cut with a mark.
 pub const REPORT_TEXT_CHARS_MAX: usize = 2_048;
+/// Destinations of one ENI that a retrospective scan ranks; 24 bytes for each hour of each.
+pub const RETROSPECTIVE_DESTINATIONS_PER_ENI_MAX: usize = 8_192;

@@ -16,7 +16,7 @@ use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
 use crate::detect::suppress::Suppressions;
 use crate::detect::{
-    EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Threshold, against, score_hour,
+    EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Subject, Threshold, against, score_hour,
 };
 use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
@@ -389,7 +389,33 @@ impl Pipeline {
         let (age_hours, active_hours) =
             context.history.map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
         let group_enis = context.fleet.group_enis.get(&incident.place.group).copied().unwrap_or(0);
-        alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance)
+        let mut alert = alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance);
+        if incident.kept.is_sent() {
+            alert.detectors.extend(self.annotations(incident, &context, living));
+        }
+        alert
+    }
+
+    /// What a reader wants to know besides. It asks all peers, so only what is sent has it.
+    fn annotations(
+        &self,
+        incident: &Incident,
+        context: &EniContext<'_>,
+        living: &Living,
+    ) -> impl Iterator<Item = alert::model::Evidence> {
+        let group = &incident.place.group;
+        let is_peer = |id: &EniId| {
+            *id != incident.eni
+                && place(id) == place(&incident.eni)
+                && (group.is_empty() || self.history.enis.get(id).is_some_and(|eni| eni.group == *group))
+        };
+        let peers = living.snapshot.enis.iter().filter(|(id, _)| is_peer(id)).map(|(_, model)| model);
+        let rarity = match &incident.subject {
+            Subject::Destination(key) => alert::annotation::peer_rarity(key, peers),
+            Subject::Served(_) | Subject::Spread => None,
+        };
+        let off_hours = context.history.and_then(|h| alert::annotation::off_hours(h, incident.best_hour));
+        rarity.into_iter().chain(off_hours)
     }
 
     fn write_up_alone(&self, finding: &Finding, sighting: &Sighting, living: &Living) -> Alert {

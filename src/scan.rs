@@ -22,6 +22,7 @@ use crate::lake::{DayWriter, LakeWriter};
 use crate::net::{InternalNetworks, PrefixTable};
 use crate::pipeline::{Output, Pipeline};
 use crate::record::ColumnPlan;
+use crate::retrospective::Survey;
 use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
@@ -81,11 +82,31 @@ pub fn scan(
     progress: &dyn Progress,
     on_alerts: &mut OnAlerts<'_>,
 ) -> Result<ScanReport, Error> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-    let pool = pool.map_err(|e| {
-        Error::usage(format!("cannot start {} threads: {e}", options.threads), "ask for fewer --threads")
-    })?;
-    pool.install(|| scan_here(objects, config, options, progress, on_alerts))
+    let pool = pool(options.threads)?;
+    pool.install(|| scan_here(objects, config, options, progress, on_alerts, None))
+}
+
+/// Reads the objects and ranks, for each ENI, the outbound destinations of the whole period: the
+/// mode for logs that have no past.
+///
+/// # Errors
+/// When the lake cannot be written. Objects that cannot be read are in [`Seen::failed`].
+pub fn scan_retrospective(
+    objects: Vec<ObjectRef>,
+    config: &Config,
+    options: &ScanOptions,
+    progress: &dyn Progress,
+) -> Result<(ScanReport, Survey), Error> {
+    let mut survey = Survey::new(settings(config));
+    let pool = pool(options.threads)?;
+    let ignore: &mut OnAlerts<'_> = &mut |_| Ok(());
+    let report = pool.install(|| scan_here(objects, config, options, progress, ignore, Some(&mut survey)))?;
+    Ok((report, survey))
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|e| Error::usage(format!("cannot start {threads} threads: {e}"), "ask for fewer --threads"))
 }
 
 fn scan_here(
@@ -94,6 +115,7 @@ fn scan_here(
     options: &ScanOptions,
     progress: &dyn Progress,
     on_alerts: &mut OnAlerts<'_>,
+    survey: Option<&mut Survey>,
 ) -> Result<ScanReport, Error> {
     let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
     // Objects without a time first: nothing closes before they are in.
@@ -115,7 +137,7 @@ fn scan_here(
     if let Some(findings) = &options.findings {
         pipeline = pipeline.with_findings(findings.set.clone());
     }
-    let mut writer = Writer::new(options.lake.as_deref(), on_alerts)?;
+    let mut writer = Writer::new(options.lake.as_deref(), on_alerts, survey)?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
@@ -234,12 +256,17 @@ struct Writer<'a> {
     suppressed: BTreeMap<String, u64>,
     lake: Option<LakeWriter>,
     day: Option<DayWriter>,
+    survey: Option<&'a mut Survey>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(root: Option<&Path>, on_alerts: &'a mut OnAlerts<'a>) -> Result<Self, Error> {
+    fn new(
+        root: Option<&Path>,
+        on_alerts: &'a mut OnAlerts<'a>,
+        survey: Option<&'a mut Survey>,
+    ) -> Result<Self, Error> {
         let lake = root.map(LakeWriter::create).transpose()?;
-        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, day: None })
+        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, day: None, survey })
     }
 }
 
@@ -255,6 +282,9 @@ impl Output for Writer<'_> {
     }
 
     fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
+        if let Some(survey) = &mut self.survey {
+            hour.enis.iter().for_each(|eni| survey.note(eni));
+        }
         if let Some(day) = &mut self.day {
             day.write(&hour.enis)?;
         }

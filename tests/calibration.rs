@@ -72,6 +72,10 @@ impl Calibration {
             "D6 RejectedFanOut",
             "S1 Served",
             "D8 Protocol",
+            "D4 drip",
+            "D5 beacon",
+            "D9 long-lived",
+            "D10 probe",
         ] {
             self.chance(name, 1);
         }
@@ -92,6 +96,11 @@ impl Calibration {
                     (Detector::Volume, _) => ("D2 Volume".into(), this_hour, None),
                     (Detector::KnownDestinationHour, _) => ("D3 hour".into(), this_hour, subject()),
                     (Detector::KnownDestinationDay, _) => ("D3 day".into(), today, subject()),
+                    // Once for each destination, whenever it comes to as much.
+                    (Detector::Drip, _) => ("D4 drip".into(), 0, subject()),
+                    (Detector::LongLived, _) => ("D9 long-lived".into(), 0, subject()),
+                    (Detector::Beacon, _) => ("D5 beacon".into(), this_hour, subject()),
+                    (Detector::ProbeThenSuccess, _) => ("D10 probe".into(), this_hour, None),
                     (Detector::FanOut, _) => ("D6 FanOut".into(), this_hour, None),
                     (Detector::RejectedFanOut, _) => ("D6 RejectedFanOut".into(), this_hour, None),
                     (Detector::Balance, _) => ("D7 Balance".into(), this_hour, subject()),

@@ -15,8 +15,19 @@ const LINES_MAX: usize = 500;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// Rooms without files, clocks, environment, sockets, async or AWS.
-const CORE: [&str; 10] =
-    ["record", "net", "window", "baseline", "guardduty", "detect", "alert", "enrich", "gunzip", "pipeline"];
+const CORE: [&str; 11] = [
+    "record",
+    "net",
+    "window",
+    "baseline",
+    "guardduty",
+    "detect",
+    "alert",
+    "enrich",
+    "gunzip",
+    "pipeline",
+    "retrospective",
+];
 
 /// What the core may not name, and why.
 const IMPURE: [(&str, &str); 10] = [
@@ -58,16 +69,17 @@ const EDGES: [&str; 15] = [
 
 /// Rooms of the core that a room may not know: everything to its right in the flow of data.
 /// `net` is the vocabulary of all; `alert` writes up what `detect` found.
-const RIGHT_OF: [(&str, &[&str]); 9] = [
+const RIGHT_OF: [(&str, &[&str]); 10] = [
     ("net", &["window", "baseline", "detect", "alert", "pipeline", "gunzip", "config"]),
     ("record", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("gunzip", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("window", &["baseline", "guardduty", "detect", "alert", "pipeline"]),
     ("guardduty", &["baseline", "detect", "alert", "pipeline", "config"]),
-    ("baseline", &["detect", "alert", "pipeline"]),
-    ("detect", &["alert", "enrich", "pipeline"]),
-    ("alert", &["enrich", "pipeline"]),
+    ("baseline", &["detect", "alert", "pipeline", "retrospective"]),
+    ("detect", &["alert", "enrich", "pipeline", "retrospective"]),
+    ("alert", &["enrich", "pipeline", "retrospective"]),
     ("enrich", &["baseline", "detect", "pipeline", "config"]),
+    ("retrospective", &["pipeline"]),
 ];
 
 /// Markers of unfinished work. Spelled in two parts so that this file does not hold them.

@@ -187,7 +187,7 @@ pub(super) fn rounded(value: f64) -> f64 {
 }
 
 /// RFC 3339, UTC, whole seconds.
-pub(super) fn rfc3339(second: i64) -> String {
+pub(crate) fn rfc3339(second: i64) -> String {
     Timestamp::from_second(second).map_or_else(|_| "1970-01-01T00:00:00Z".into(), |t| t.to_string())
 }
 

@@ -1,6 +1,7 @@
 //! An incident as people and machines read it.
 
 mod alone;
+pub mod annotation;
 mod build;
 mod counterfactual;
 mod guardduty;
@@ -11,6 +12,7 @@ mod text;
 
 pub use crate::detect::Severity;
 pub use alone::{Standing, build_alone};
+pub(crate) use build::rfc3339;
 pub use build::{Provenance, build};
 pub use model::Alert;
 pub use suppression::count_hidden;

@@ -51,6 +51,18 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
         Detector::KnownDestinationDay => {
             format!("{seen} since midnight UTC; a day is usually {usual} ({n} days)")
         }
+        Detector::Drip => {
+            format!("{seen} since it was met; destinations that were met lately and return get {usual}")
+        }
+        Detector::Beacon => format!(
+            "contacted in {n} intervals of the day, more evenly than chance, every {observed:.0} s (median)"
+        ),
+        Detector::LongLived => format!(
+            "used in {observed:.0} hours since it was met; a new destination is usually used in {expected:.0}"
+        ),
+        Detector::ProbeThenSuccess => {
+            format!("let through after {observed:.0} refused attempts in this hour and the one before")
+        }
         Detector::FanOut => format!("{observed:.0} networks contacted in the hour; {expected:.0} usual"),
         Detector::RejectedFanOut => {
             format!("{observed:.0} networks refused in the hour; {expected:.0} usual")

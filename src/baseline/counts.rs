@@ -86,10 +86,9 @@ impl SizeCounts {
 
 /// Things of one ENI that count in a mean over ENIs: a crawler must not speak for all.
 const PER_ENI_MAX: u32 = 8;
-/// Things that what is assumed before there is data counts for: half are above 16 KiB and each
+/// Things that what is assumed before there is data counts for: none is below a size and each
 /// doubling beyond halves what is left.
 const ASSUMED: f64 = 4.0;
-const ASSUMED_MEDIAN_BYTES: f64 = 16.0 * 1024.0;
 
 /// Survival of sizes over ENIs, by quarter doublings: each ENI's own, averaged, so that it is
 /// what a member is like and not what most things are like.
@@ -97,17 +96,23 @@ const ASSUMED_MEDIAN_BYTES: f64 = 16.0 * 1024.0;
 pub struct SizeSurvival(Vec<f64>);
 
 impl SizeSurvival {
-    /// The mean of ENIs, each weighted by how much it has met, up to `PER_ENI_MAX`.
-    pub fn mean<'a>(of_enis: &(impl Iterator<Item = &'a SizeCounts> + Clone)) -> Self {
+    /// The mean of ENIs, each weighted by how much it has met, up to `PER_ENI_MAX`, and of what is
+    /// assumed: nothing below `assumed_least`, and each doubling beyond halves what is left.
+    pub fn mean<'a>(of_enis: &(impl Iterator<Item = &'a SizeCounts> + Clone), assumed_least: Level) -> Self {
         let weight = |counts: &SizeCounts| f64::from(counts.n().min(PER_ENI_MAX));
         let all = of_enis.clone().map(weight).sum::<f64>() + ASSUMED;
         let at_bin = |bin: u8| {
-            let bytes = (f64::from(bin) / BINS_PER_DOUBLING).exp2();
-            let assumed = (ASSUMED_MEDIAN_BYTES / bytes).min(1.0);
+            let assumed = (assumed_least.log2() - f64::from(bin) / BINS_PER_DOUBLING).exp2().min(1.0);
             let seen: f64 = of_enis.clone().map(|counts| weight(counts) * counts.bin_survival(bin)).sum();
             (seen + ASSUMED * assumed) / all
         };
         Self((0..=u8::MAX).map(at_bin).collect())
+    }
+
+    /// The size that half are below.
+    pub fn median(&self) -> Level {
+        let at = self.0.iter().position(|survival| *survival <= 0.5).unwrap_or(self.0.len());
+        Level::of_log2(at as f64 / BINS_PER_DOUBLING)
     }
 
     /// Share at least as large as `size`.
@@ -197,7 +202,7 @@ mod tests {
         let large = Level::of_bytes(40 << 20);
         let mut pooled = crawler.clone();
         pooled.merge(&calm);
-        let mean = SizeSurvival::mean(&[crawler, calm].iter()).at(large);
+        let mean = SizeSurvival::mean(&[crawler, calm].iter(), Level::of_bytes(16 << 10)).at(large);
         assert!(mean > 0.35 && pooled.survival(large) < 0.01, "{mean}");
     }
 

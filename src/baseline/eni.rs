@@ -11,6 +11,7 @@ use super::destination::{DestinationHistory, DestinationKey, DestinationModel, H
 use super::level::Level;
 use super::robust::spread;
 use super::series::{self, DaySamples, SERIES, Series, SeriesModel};
+use super::young::{YoungHistory, YoungModel};
 use crate::limits::{DESTINATIONS_PER_ENI_MAX, HISTORY_DAYS, PORTS_PER_ENI_MAX};
 use crate::net::{Addr, Prefix};
 use crate::window::{Day, Hour};
@@ -146,6 +147,8 @@ pub struct EniHistory {
     /// Networks (/16, /32) that the ENI rotates through: object stores and CDNs answer from
     /// another /24 every day. They are one destination each (detection.md F.2).
     pub rotating: BTreeSet<RotatingNetwork>,
+    /// Destinations met in the look-back.
+    pub young: YoungHistory,
 }
 
 /// A network that is one destination, as text so that it can be stored.
@@ -173,6 +176,7 @@ impl EniHistory {
             balance: VecDeque::new(),
             ports: Vec::new(),
             rotating: BTreeSet::new(),
+            young: YoungHistory::default(),
         }
     }
 
@@ -239,6 +243,7 @@ impl EniHistory {
             destination.forget(day);
         }
         self.destinations.retain(|_, d| !old(Hour(d.last_hour).day().0));
+        self.young.forget(day);
         self.merge_rotating();
         self.evict_destinations();
     }
@@ -309,6 +314,7 @@ impl EniHistory {
             parents,
             rotating: self.rotating_networks(),
             destinations,
+            young: self.young.model(novelty.hours),
             novelty,
             balance,
             ports: self.ports.iter().map(|p| (p.protocol, p.port)).collect(),
@@ -349,6 +355,8 @@ pub struct EniModel {
     pub destinations: BTreeMap<DestinationKey, Option<DestinationModel>>,
     /// Rate and sizes of new destinations.
     pub novelty: NoveltyModel,
+    /// What destinations that came to stay come to.
+    pub young: YoungModel,
     /// Producer/consumer balance.
     pub balance: BalanceCounts,
     /// Client (protocol, port) used before.
@@ -366,6 +374,10 @@ pub struct DestinationToday {
     pub first_hour: u32,
     /// Last hour with traffic.
     pub last_hour: u32,
+    /// Hours of the day with traffic, bit 0 is 00:00 UTC.
+    pub hours: u32,
+    /// Minutes of each hour in which an egress record ended, while it is new.
+    pub minutes: Option<Box<[u64; 24]>>,
     /// Application bytes that may be learned (quarantined hours are left out).
     pub learned_bytes: u64,
     /// Levels of the hours that may be learned.
@@ -400,6 +412,8 @@ pub struct EniToday {
     pub balance: BalanceCounts,
     /// Client (protocol, port).
     pub ports: BTreeSet<(u8, u16)>,
+    /// The last hour with refused attempts, and how many (peer, protocol, port) were refused in it.
+    pub refused: (u32, u64),
 }
 
 impl EniToday {
@@ -415,6 +429,7 @@ impl EniToday {
             destinations: BTreeMap::new(),
             balance: BalanceCounts::default(),
             ports: BTreeSet::new(),
+            refused: (0, 0),
         }
     }
 }
@@ -435,6 +450,10 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
     let active_hours = today.samples.seen.count_ones() as u8;
     let mut novelty = NoveltyDay { day, active_hours, ..NoveltyDay::default() };
     for (key, met) in today.destinations {
+        // In its first days an ENI meets all it knows: none of that came to stay.
+        let is_aged = day * 24 >= history.first_hour + AGED_HOURS;
+        let is_new = is_aged && met.novelty.is_some() && !history.destinations.contains_key(&key);
+        history.young.note(&key, day, &met, is_new);
         if let Some(class) = met.novelty.filter(|_| !history.destinations.contains_key(&key)) {
             let sizes = if met.is_learned() { &mut novelty.sizes } else { &mut novelty.held };
             sizes[class as usize].add(Level::of_bytes(met.app_bytes));

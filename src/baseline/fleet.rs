@@ -12,6 +12,7 @@ use super::eni::{AGED_HOURS, EniModel, Novelty};
 use super::level::Level;
 use super::robust::median;
 use super::tail::{OwnBitsCounts, Tail};
+use super::young::YoungPrior;
 use crate::limits::{DESTINATIONS_PER_ACCOUNT_MAX, HISTORY_DAYS};
 use crate::window::{Day, Hour};
 
@@ -30,13 +31,17 @@ pub enum Pool {
     DestinationHour,
     /// Volume to a known destination, per active day.
     DestinationDay,
+    /// Evenness of contacts with a new destination, per active hour.
+    Beacon,
 }
 
 /// Number of pools.
-pub const POOLS: usize = 6;
+pub const POOLS: usize = 7;
 
-/// Rare events whose rate is learned by counting ENI-hours (detector D8).
-pub const RARE_EVENTS: usize = 4;
+/// Rare events whose rate is learned by counting ENI-hours (detectors D8, and D10 as the last).
+pub const RARE_EVENTS: usize = 5;
+/// The rare event of detector D10.
+pub const PROBE_THEN_SUCCESS: usize = RARE_EVENTS - 1;
 
 /// One day of pooled counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +131,8 @@ pub struct NoveltyPrior {
     sizes: [SizeSurvival; Novelty::ALL.len()],
 }
 
+/// First-day bytes that a new destination is assumed to get at least, before there are any.
+const ASSUMED_LEAST_BYTES: u64 = 16 << 20;
 /// New destinations an hour assumed of an ENI when no ENI has history, by `Novelty`: one a day.
 const PRIOR_PER_HOUR: f64 = 1.0 / 24.0;
 /// ENI-hours that `PRIOR_PER_HOUR` counts for in an ENI's rate: half an event in four weeks.
@@ -137,7 +144,8 @@ impl NoveltyPrior {
         per_hour: [f64; Novelty::ALL.len()],
         sizes: [impl Iterator<Item = &'a SizeCounts> + Clone; Novelty::ALL.len()],
     ) -> Self {
-        Self { per_hour, sizes: sizes.map(|of_enis| SizeSurvival::mean(&of_enis)) }
+        let assumed_least = Level::of_bytes(ASSUMED_LEAST_BYTES);
+        Self { per_hour, sizes: sizes.map(|of_enis| SizeSurvival::mean(&of_enis, assumed_least)) }
     }
 
     fn learn<'a>(enis: &(impl Iterator<Item = &'a EniModel> + Clone)) -> Self {
@@ -174,6 +182,8 @@ impl NoveltyPrior {
 pub struct FleetModel {
     /// Priors by group; the account's own under the empty name.
     pub novelty: BTreeMap<Arc<str>, NoveltyPrior>,
+    /// Priors of destinations that came to stay, likewise.
+    pub young: BTreeMap<Arc<str>, YoungPrior>,
     /// Producer/consumer balance of all.
     pub balance: BalanceCounts,
     /// ENIs with a model, by group.
@@ -209,6 +219,14 @@ impl FleetModel {
             })
             .collect();
         novelty.insert("".into(), NoveltyPrior::learn(&enis.iter().map(|(_, e)| *e)));
+        let large = group_enis.iter().filter(|(_, count)| **count >= GROUP_ENIS_MIN);
+        let mut young: BTreeMap<Arc<str>, YoungPrior> = large
+            .map(|(group, _)| {
+                let members = enis.iter().filter(|(g, _)| g == group).map(|(_, e)| &e.young);
+                (Arc::clone(group), YoungPrior::learn(&members))
+            })
+            .collect();
+        young.insert("".into(), YoungPrior::learn(&enis.iter().map(|(_, e)| &e.young)));
         let mut balance = BalanceCounts::default();
         enis.iter().for_each(|(_, e)| balance.merge(&e.balance));
         let mut pools: [OwnBitsCounts; POOLS] = Default::default();
@@ -219,6 +237,7 @@ impl FleetModel {
         }
         Self {
             novelty,
+            young,
             balance,
             group_enis,
             tails: pools.map(|p| p.tail()),
@@ -241,6 +260,11 @@ impl FleetModel {
     /// The prior of a group, or the account's when the group is small.
     pub fn prior(&self, group: &str) -> &NoveltyPrior {
         self.novelty.get(group).unwrap_or_else(|| &self.novelty[""])
+    }
+
+    /// The same of destinations that came to stay.
+    pub fn young_prior(&self, group: &str) -> &YoungPrior {
+        self.young.get(group).unwrap_or_else(|| &self.young[""])
     }
 }
 

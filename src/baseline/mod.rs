@@ -12,7 +12,9 @@ pub mod level;
 pub mod own_tail;
 pub mod robust;
 pub mod series;
+pub mod sized_rate;
 pub mod tail;
+pub mod young;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

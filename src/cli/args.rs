@@ -33,6 +33,7 @@ Examples:
   outflow scan 'logs/**/*.log.gz' --lake ./lake --format jsonl --out alerts.jsonl
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
   outflow scan ./AWSLogs --guardduty ./findings
+  outflow scan ./evidence --retrospective --format csv --out reading-order.csv
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
   outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
   outflow scan ./AWSLogs --last 1d --sns-topic-arn arn:aws:sns:eu-west-1:111111111111:outflow";
@@ -158,6 +159,15 @@ pub(super) struct ScanArgs {
     /// Also the incidents that were kept back, with the reason
     #[arg(long, env = "OUTFLOW_ALL", value_parser = FalseyValueParser::new())]
     pub(super) all: bool,
+    /// For a few hours or days of logs that have no past: rank each interface's outbound
+    /// destinations against the rest of the same period, instead of alerting
+    #[arg(long, env = "OUTFLOW_RETROSPECTIVE", value_parser = FalseyValueParser::new(),
+          conflicts_with_all = ["all", "guardduty", "fail_on", "sns_topic_arn"])]
+    pub(super) retrospective: bool,
+    /// Destinations of each interface that --retrospective shows
+    #[arg(long, env = "OUTFLOW_PER_ENI", value_name = "N", default_value_t = 10, requires = "retrospective",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) per_eni: u16,
     /// List what would be read, and read nothing
     #[arg(long, env = "OUTFLOW_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
@@ -426,6 +436,8 @@ mod tests {
             vec!["outflow", "scan", "x", "--last", "7d", "--from", "2026-01-01"],
             vec!["outflow", "scan", "x", "-q", "-v"],
             vec!["outflow", "scan", "x", "--threads", "0"],
+            vec!["outflow", "scan", "x", "--per-eni", "5"],
+            vec!["outflow", "scan", "x", "--retrospective", "--all"],
             vec!["outflow", "scan", "x", "--fail-on", "dire"],
             vec!["outflow", "explain", "abc"],
         ] {

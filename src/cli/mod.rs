@@ -12,6 +12,7 @@ mod progress;
 mod publish;
 mod render;
 mod report;
+mod retrospective;
 mod s3_args;
 mod scan;
 mod schema;

@@ -8,6 +8,7 @@ use super::args::ScanArgs;
 use super::printer::Printer;
 use super::progress::{self, INTERRUPTED, Meter};
 use super::publish::Publisher;
+use super::retrospective;
 use super::summary::summary;
 use super::term::Term;
 use super::text::{bytes, plural, safe};
@@ -56,9 +57,20 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         term.print(&text)?;
         return Ok(if unreadable { PARTIAL } else { 0 });
     }
+    let config = with_overrides(args, config);
+    if args.retrospective {
+        let options = ScanOptions {
+            from,
+            to,
+            threads: args.threads.map_or_else(all_threads, usize::from),
+            lake: args.lake.clone(),
+            findings: None,
+        };
+        let seen = retrospective::run(args, listing.objects, &config, &options, term)?;
+        return Ok(exit_code(&ScanReport { seen, ..ScanReport::default() }, None, unreadable));
+    }
     let mut publisher = Publisher::open(args.sns_topic_arn.as_ref(), args.sns_dry_run, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
-    let config = with_overrides(args, config);
     let options = ScanOptions {
         from,
         to,

@@ -20,6 +20,30 @@ const INDENT: usize = 11;
 /// The summary of a scan that took `took`. `all` names every failed object and unknown column.
 pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String {
     let seen = &report.seen;
+    let mut out = seen_only(seen, took, all);
+    if report.found.suppressed > 0 {
+        let hits = report.suppressed.iter().map(|(id, hits)| format!("{id} {}", count(*hits)));
+        let hits = hits.collect::<Vec<_>>().join(", ");
+        let text =
+            format!("{} hidden (--all shows them): {hits}", plural(report.found.suppressed, "incident"));
+        line(&mut out, "known", &text);
+    }
+    let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
+    if is_learning(seen) {
+        let text = "All interfaces are still learning: in less than 3 days of history nearly everything is new, and \
+                    only what is HIGH by rule is told. For logs that have no past: --retrospective";
+        let _ = write!(out, "\n{}", wrap(text, WIDTH, 2));
+    }
+    out
+}
+
+/// Whether no baseline is old enough to score with.
+fn is_learning(seen: &Seen) -> bool {
+    seen.enis_learning > 0 && seen.enis_young + seen.enis_mature == 0
+}
+
+/// The first half of it: what was seen.
+pub(super) fn seen_only(seen: &Seen, took: Duration, all: bool) -> String {
     let mut out = format!("{BOLD}Seen{BOLD:#}\n");
     line(&mut out, "objects", &objects(seen));
     line(&mut out, "records", &records(seen, took));
@@ -43,14 +67,6 @@ pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String 
     named(&mut out, "failed", seen.objects_failed, failed, all);
     let unknown = seen.unknown_columns.iter().map(|name| format!("column {name}"));
     named(&mut out, "unknown", unknown.len() as u64, unknown, all);
-    if report.found.suppressed > 0 {
-        let hits = report.suppressed.iter().map(|(id, hits)| format!("{id} {}", count(*hits)));
-        let hits = hits.collect::<Vec<_>>().join(", ");
-        let text =
-            format!("{} hidden (--all shows them): {hits}", plural(report.found.suppressed, "incident"));
-        line(&mut out, "known", &text);
-    }
-    let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
     out
 }
 
@@ -214,6 +230,16 @@ mod tests {
     use super::super::render::tests::alert;
     use super::*;
     use crate::record::ObjectError;
+
+    #[test]
+    fn a_scan_of_hours_says_that_it_is_learning_and_what_to_do() {
+        let text = |learning, young| {
+            let seen = Seen { enis_learning: learning, enis_young: young, ..Seen::default() };
+            summary(&ScanReport { seen, ..ScanReport::default() }, Duration::from_secs(1), false)
+        };
+        assert!(text(3, 0).contains("still learning") && text(3, 0).contains("--retrospective"));
+        assert!(!text(3, 1).contains("--retrospective") && !text(0, 0).contains("--retrospective"));
+    }
 
     fn report() -> ScanReport {
         let mut seen = Seen {

@@ -13,6 +13,10 @@ pub enum Detector {
     KnownDestinationHour,
     /// D3: an unusual day to a known destination.
     KnownDestinationDay,
+    /// D4: what a destination that was met lately and returns has received since.
+    Drip,
+    /// D5: contacts more even than chance. Corroborates, never leads.
+    Beacon,
     /// D6: unusually many networks contacted.
     FanOut,
     /// D6: unusually many networks refused.
@@ -21,6 +25,10 @@ pub enum Detector {
     Balance,
     /// D8: a protocol used against its nature.
     Protocol,
+    /// D9: a new destination that stays.
+    LongLived,
+    /// D10: refused here and there, then let through.
+    ProbeThenSuccess,
     /// S1: an unusual amount served to one client.
     Served,
 }
@@ -50,9 +58,13 @@ impl Detector {
             Self::NewDestination | Self::NewDestinations => "D1",
             Self::Volume => "D2",
             Self::KnownDestinationHour | Self::KnownDestinationDay => "D3",
+            Self::Drip => "D4",
+            Self::Beacon => "D5",
             Self::FanOut | Self::RejectedFanOut => "D6",
             Self::Balance => "D7",
             Self::Protocol => "D8",
+            Self::LongLived => "D9",
+            Self::ProbeThenSuccess => "D10",
             Self::Served => "S1",
         }
     }
@@ -60,12 +72,14 @@ impl Detector {
     /// Its family.
     pub fn family(self) -> Family {
         match self {
-            Self::NewDestination | Self::NewDestinations => Family::Novelty,
+            Self::NewDestination | Self::NewDestinations | Self::Drip => Family::Novelty,
             Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay | Self::Served => {
                 Family::Volume
             }
-            Self::FanOut | Self::RejectedFanOut | Self::Balance => Family::Shape,
-            Self::Protocol => Family::Protocol,
+            Self::FanOut | Self::RejectedFanOut | Self::Balance | Self::Beacon | Self::LongLived => {
+                Family::Shape
+            }
+            Self::Protocol | Self::ProbeThenSuccess => Family::Protocol,
         }
     }
 
@@ -76,21 +90,38 @@ impl Detector {
             Self::NewDestinations => &["T1041", "T1048", "T1030"],
             Self::Volume | Self::Balance => &["T1048", "T1020"],
             Self::KnownDestinationHour | Self::KnownDestinationDay => &["T1030", "T1041", "T1567.002"],
+            Self::Drip => &["T1030", "T1029", "T1020"],
+            Self::Beacon => &["T1071", "T1571", "T1029"],
             Self::FanOut | Self::RejectedFanOut => &["T1046", "T1090", "T1071"],
+            Self::LongLived => &["T1071", "T1090", "T1572"],
+            Self::ProbeThenSuccess => &["T1571", "T1048", "T1046"],
             Self::Protocol => &["T1095", "T1572", "T1071.004", "T1571", "T1048.003"],
             Self::Served => &["T1190", "T1048"],
         }
+    }
+
+    /// Whether it only strengthens what others say: periodic agents are everywhere.
+    pub fn corroborates(self) -> bool {
+        self == Self::Beacon
     }
 
     /// Detectors of its family that can speak of the same unit: the correction for taking the
     /// strongest.
     pub fn alternatives(self) -> f64 {
         match self {
-            Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay => 3.0,
-            Self::FanOut | Self::RejectedFanOut => 2.0,
-            Self::NewDestination | Self::NewDestinations | Self::Balance | Self::Protocol | Self::Served => {
-                1.0
-            }
+            Self::Volume
+            | Self::KnownDestinationHour
+            | Self::KnownDestinationDay
+            | Self::Balance
+            | Self::Beacon
+            | Self::LongLived => 3.0,
+            Self::FanOut
+            | Self::RejectedFanOut
+            | Self::NewDestination
+            | Self::Drip
+            | Self::Protocol
+            | Self::ProbeThenSuccess => 2.0,
+            Self::NewDestinations | Self::Served => 1.0,
         }
     }
 
@@ -99,6 +130,10 @@ impl Detector {
         match self {
             Self::NewDestination | Self::KnownDestinationDay => "bytes/day",
             Self::NewDestinations => "destinations/day",
+            Self::Drip => "bytes",
+            Self::Beacon => "seconds",
+            Self::LongLived => "hours",
+            Self::ProbeThenSuccess => "refusals",
             Self::Volume | Self::KnownDestinationHour | Self::Served | Self::Protocol => "bytes/hour",
             Self::FanOut | Self::RejectedFanOut => "networks/hour",
             Self::Balance => "ratio",

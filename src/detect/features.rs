@@ -62,6 +62,8 @@ pub struct KeyHour {
     pub reaches_more: u64,
     /// A protocol used against its nature, with the application bytes of it.
     pub rare: Option<(RareEvent, u64)>,
+    /// Minutes of one hour in which an egress record ended, bit 0 is minute 0.
+    pub minutes: u64,
     /// (protocol, port) used as a proven client, in one hour.
     pub ports: BTreeSet<(u8, u16)>,
 }
@@ -79,6 +81,7 @@ impl KeyHour {
         self.egress_records = self.egress_records.saturating_add(u64::from(flow.egress_records));
         self.first_second = first.min(flow.first_second);
         self.last_second = self.last_second.max(flow.last_second);
+        self.minutes |= flow.minutes;
         if flow.service > self.service {
             self.service = Arc::clone(&flow.service);
         }
@@ -149,6 +152,8 @@ pub struct EniFeatures {
     pub fan_out: u64,
     /// Networks whose contact was rejected.
     pub rejected_fan_out: u64,
+    /// (peer, protocol, port) whose contact was rejected.
+    pub refused: u64,
     /// (protocol, port) it served on.
     pub listeners: BTreeSet<(u8, u16)>,
 }
@@ -175,6 +180,7 @@ impl EniFeatures {
             if flow.action == Some(Action::Reject) {
                 if flow.role != Role::Served && flow.egress_records > 0 {
                     refused.insert(flow.peer.widen(24, 48));
+                    features.refused += 1;
                 }
                 continue;
             }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::balance;
+use super::beacon::{self, Evenness};
 use super::evidence::Evidence;
 use super::features::{EniFeatures, KeyHour};
+use super::probe;
 use super::score::{Score, Severity};
 use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
+use super::young::Stay;
 use crate::baseline::counts::producer_consumer_ratio;
 use crate::baseline::destination::{DestinationKey, HourLevel};
 use crate::baseline::eni::{AGED_HOURS, DestinationToday, EniHistory, EniModel, EniToday, Novelty, Tier};
-use crate::baseline::fleet::{FleetHistory, FleetModel, Pool, RARE_EVENTS};
+use crate::baseline::fleet::{FleetHistory, FleetModel, PROBE_THEN_SUCCESS, Pool, RARE_EVENTS};
 use crate::baseline::level::Level;
 use crate::baseline::series::Series;
 use crate::limits::{DESTINATIONS_PER_ENI_DAY_MAX, PORTS_PER_ENI_MAX};
@@ -93,6 +96,10 @@ pub fn score_hour(
     let mut outcome = HourOutcome { units: units.len() as u64, ..HourOutcome::default() };
     let mut held = HeldBack::default();
     for unit in units {
+        if let UnitKind::Destination { evenness, refused, .. } = &unit.kind {
+            outcome.own_bits.extend(evenness.map(|found| (Pool::Beacon, beacon::own_bits(found))));
+            outcome.rare[PROBE_THEN_SUCCESS] |= refused.is_some();
+        }
         let (evidence, score) = unit.score(&against);
         let stands_out = score.risk >= QUARANTINE_BITS || score.severity >= Severity::High;
         if stands_out && tier > Tier::Learning && !is_released(&unit.subject) {
@@ -124,6 +131,7 @@ pub fn against<'a>(context: &EniContext<'a>, group: &str, settings: &Settings) -
         eni: context.model,
         fleet: context.fleet,
         prior: context.fleet.prior(group),
+        young_prior: context.fleet.young_prior(group),
         volume_floor_bytes: settings.volume_floor_bytes,
         volume_ceiling_bytes: settings.volume_ceiling_bytes,
     }
@@ -149,6 +157,7 @@ fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut
             .entry(key.clone())
             .or_insert_with(|| DestinationToday { first_hour: now.0, ..DestinationToday::default() });
         at.last_hour = now.0;
+        at.hours |= 1 << now.of_day();
         at.app_bytes = at.app_bytes.saturating_add(traffic.app_bytes);
     }
 }
@@ -251,25 +260,35 @@ fn units(
     let now = hour.hour;
     let seen = hour.coverage.seen_share().max(SEEN_MIN);
     let unit = |subject, kind| Unit { subject, kind, hour_of_day: now.of_day(), tier, seen };
+    let refused = refused(features, today, now);
     let speaker = speaker(features, context.model, now.of_day());
     let group = Arc::clone(&today.group);
     let mut units = Vec::new();
     for (key, traffic) in &features.destinations {
         let novelty = novelty(key, context, &group, tier, now);
         // Beyond the day's bound a destination is judged by its hour alone.
-        let lived = today.destinations.get_mut(key).map(|lived| {
-            lived.novelty = novelty;
-            lived.app_bytes
-        });
+        let lived = today.destinations.get_mut(key);
+        let (day_app_bytes, stay, evenness) = match lived {
+            Some(lived) => {
+                lived.novelty = novelty;
+                let stay = stay(key, lived, context, tier);
+                (lived.app_bytes, stay, evenness(lived, traffic.minutes, hour))
+            }
+            None => (traffic.app_bytes, None, None),
+        };
+        let is_new = matches!(novelty, Some(Novelty::KnownToOthers | Novelty::NewToAll));
         let kind = UnitKind::Destination {
             app_bytes: traffic.app_bytes,
-            day_app_bytes: lived.unwrap_or(traffic.app_bytes),
+            day_app_bytes,
             ingress_app_bytes: traffic.ingress_app_bytes,
             paired: traffic.ingress_packets > 0,
             novelty,
             rare: traffic.rare,
             rest_app_bytes: (speaker == Some(key))
                 .then_some(features.client_app_bytes.saturating_sub(traffic.app_bytes)),
+            stay,
+            evenness,
+            refused: probe::is_probe(refused, traffic.app_bytes, is_new).then_some(refused),
             model: context.model.destinations.get(key).and_then(Clone::clone).map(Box::new),
         };
         units.push(unit(Subject::Destination(key.clone()), kind));
@@ -287,6 +306,47 @@ fn units(
     let (fan_out, rejected_fan_out) = (features.fan_out, features.rejected_fan_out);
     units.push(unit(Subject::Spread, UnitKind::Spread { met, fan_out, rejected_fan_out, app_bytes }));
     units
+}
+
+/// Attempts refused in this hour and the one before; the day begins without one.
+fn refused(features: &EniFeatures, today: &mut EniToday, now: Hour) -> u64 {
+    let (hour, before) = today.refused;
+    let before = if hour + 1 == now.0 { before } else { 0 };
+    if features.refused > 0 {
+        today.refused = (now.0, features.refused);
+    }
+    features.refused + before
+}
+
+/// What a young destination has come to, or will if it stays; none while the ENI is learning,
+/// when all it meets is new.
+fn stay(
+    key: &DestinationKey,
+    lived: &DestinationToday,
+    context: &EniContext<'_>,
+    tier: Tier,
+) -> Option<Stay> {
+    let young = context.history.and_then(|h| h.young.get(key)).copied();
+    if tier == Tier::Learning || (young.is_none() && lived.novelty.is_none()) {
+        return None;
+    }
+    let young = young.unwrap_or_default();
+    Some(Stay {
+        earlier_app_bytes: young.app_bytes,
+        days: young.days + 1,
+        hours: young.hours + lived.hours.count_ones(),
+    })
+}
+
+/// How evenly a new destination was contacted since midnight.
+fn evenness(lived: &mut DestinationToday, minutes: u64, hour: &EniHour) -> Option<Evenness> {
+    lived.novelty?;
+    let all = lived.minutes.get_or_insert_default();
+    all[hour.hour.of_day()] |= minutes;
+    let set = all.iter().zip(0..).flat_map(|(minutes, hour)| {
+        (0..60_u32).filter(move |minute| minutes >> minute & 1 == 1).map(move |minute| hour * 60 + minute)
+    });
+    beacon::evenness(set, u32::from(hour.coverage.interval_seconds))
 }
 
 /// The destination that contributes most of what is above the usual: it speaks for the ENI.

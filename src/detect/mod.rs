@@ -4,6 +4,7 @@
 
 mod agreement;
 mod balance;
+pub mod beacon;
 mod budget;
 mod evidence;
 mod features;
@@ -12,6 +13,7 @@ mod incident;
 mod known_destination;
 mod memory;
 mod new_destination;
+mod probe;
 mod protocol;
 mod score;
 mod served;
@@ -20,16 +22,18 @@ pub mod suppress;
 mod told;
 mod unit;
 mod volume;
+mod young;
 
 pub use budget::{DayScores, Threshold};
-pub use evidence::{Detector, Evidence, Family};
+pub use evidence::{BITS_MAX, Detector, Evidence, Family, bits};
 pub use features::{EniFeatures, KeyHour, Reach, is_transfer};
 pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
 pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
 pub use memory::IncidentMemory;
 pub use protocol::RareEvent;
-pub use score::{Score, Severity};
+pub use score::{Score, Severity, combine};
 pub use unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
+pub use young::Stay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

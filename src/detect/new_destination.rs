@@ -11,13 +11,8 @@ use super::evidence::{Detector, Evidence};
 use crate::baseline::eni::{Novelty, NoveltyModel};
 use crate::baseline::fleet::NoveltyPrior;
 use crate::baseline::level::{Level, bytes_of};
+use crate::baseline::sized_rate::shrunk_per_hour;
 
-/// ENI-hours that the prior rate counts for (detection.md D1).
-const RATE_PRIOR_HOURS: f64 = 48.0;
-/// New destinations assumed besides: a past without one does not say never (Jeffreys).
-const RATE_PRIOR_EVENTS: f64 = 0.5;
-/// New destinations that the group's sizes count for in an ENI's.
-const SIZE_PRIOR_EVENTS: f64 = 10.0;
 const HOURS_PER_DAY: f64 = 24.0;
 /// Application bytes of a day below which several new destinations raise nothing.
 const SEVERAL_FLOOR_BYTES: u64 = 1 << 20;
@@ -25,13 +20,8 @@ const SEVERAL_FLOOR_BYTES: u64 = 1 << 20;
 /// New destinations of a class an hour with at least `size` each.
 pub fn rate(class: Novelty, size: Level, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
     let sizes = &own.sizes[class as usize];
-    let n = f64::from(sizes.n());
-    let expected = n + RATE_PRIOR_EVENTS + RATE_PRIOR_HOURS * prior.per_hour(class);
-    let per_hour = expected / (f64::from(own.hours) + RATE_PRIOR_HOURS);
-    let own_survival = if n > 0.0 { sizes.survival(size) } else { 0.0 };
-    let survival =
-        (n * own_survival + SIZE_PRIOR_EVENTS * prior.survival(class, size)) / (n + SIZE_PRIOR_EVENTS);
-    per_hour * survival
+    let group = (prior.per_hour(class), prior.survival(class, size));
+    shrunk_per_hour(own.hours, sizes.n(), sizes.survival(size), group)
 }
 
 /// Evidence of one new destination that received `day_app_bytes` on its first day so far.

@@ -7,7 +7,7 @@
 
 use super::Settings;
 use super::evidence::{Detector, Evidence};
-use crate::baseline::fleet::FleetModel;
+use crate::baseline::fleet::{FleetModel, PROBE_THEN_SUCCESS};
 use crate::window::{FlowWindow, PROTOCOL_ABSENT};
 
 /// Bytes in an hour from which ICMP or DNS is a transfer (detection.md D8).
@@ -37,7 +37,7 @@ pub enum RareEvent {
     UnusualPort,
 }
 
-const _: () = assert!(RareEvent::UnusualPort as usize + 1 == crate::baseline::fleet::RARE_EVENTS);
+const _: () = assert!(RareEvent::UnusualPort as usize + 1 == PROBE_THEN_SUCCESS);
 
 impl RareEvent {
     /// The rule that a client flow to an external peer breaks, if any.
@@ -87,13 +87,16 @@ impl RareEvent {
     }
 }
 
-/// How rare the event has been: (events + prior) / (ENI-hours + prior).
+/// How rare an event has been: (events + prior) / (ENI-hours + prior).
+pub(super) fn rare_event_p(event: usize, fleet: &FleetModel) -> f64 {
+    (fleet.rare[event] as f64 + PRIOR_EVENTS) / (fleet.eni_hours as f64 + PRIOR_ENI_HOURS)
+}
+
+/// How rare the event has been in the account.
 pub fn evidence(event: RareEvent, app_bytes: u64, fleet: &FleetModel) -> Evidence {
-    let n = fleet.eni_hours as f64;
-    let p = (fleet.rare[event as usize] as f64 + PRIOR_EVENTS) / (n + PRIOR_ENI_HOURS);
     Evidence {
         detector: Detector::Protocol,
-        p,
+        p: rare_event_p(event as usize, fleet),
         observed: app_bytes as f64,
         expected: 0.0,
         n: fleet.eni_hours,

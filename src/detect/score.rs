@@ -77,10 +77,17 @@ pub fn combine(
     app_bytes: u64,
     over_ceiling: bool,
 ) -> Score {
+    let of_evidence = |e: &Evidence| confidence * bits(e.detector.alternatives() * e.p);
+    // What only corroborates is worth no more than the strongest of the rest.
+    let (corroborating, leading): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().partition(|e| e.detector.corroborates());
+    let lead = leading.iter().map(|e| of_evidence(e)).fold(0.0, f64::max);
     let families = Family::ALL.map(|family| {
-        let of_family = evidence.iter().filter(|e| e.detector.family() == family);
-        let best = of_family.min_by(|a, b| a.p.total_cmp(&b.p));
-        best.map_or(0.0, |e| confidence * bits(e.detector.alternatives() * e.p))
+        let of = |all: &[&Evidence]| {
+            let of_family = all.iter().filter(|e| e.detector.family() == family);
+            of_family.map(|e| of_evidence(e)).fold(0.0, f64::max)
+        };
+        of(&leading).max(of(&corroborating).min(lead))
     });
     let best = families.iter().copied().fold(0.0, f64::max);
     let sum = best + OTHERS_WEIGHT * (families.iter().sum::<f64>() - best);

@@ -3,6 +3,7 @@
 
 mod guardduty;
 mod suppress;
+mod traps;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};

@@ -1,13 +1,16 @@
 //! The thing that is scored: one destination, one client, or the spread of one ENI-hour.
 
+use super::beacon::{self, Evenness};
 use super::evidence::{Detector, Evidence};
 use super::protocol::{self, RareEvent};
 use super::score::{Score, combine};
-use super::{balance, known_destination, new_destination, served, spread, volume};
+use super::young::{self, Stay};
+use super::{balance, known_destination, new_destination, probe, served, spread, volume};
 use crate::baseline::destination::{DestinationKey, DestinationModel};
 use crate::baseline::eni::{EniModel, Novelty, Tier};
 use crate::baseline::fleet::{FleetModel, NoveltyPrior, Pool};
 use crate::baseline::series::Series;
+use crate::baseline::young::YoungPrior;
 use crate::net::Prefix;
 
 /// What an incident is about: half of its identity (the ENI is the other half).
@@ -58,6 +61,12 @@ pub enum UnitKind {
         /// Application bytes of the ENI's hour beside this destination, when this destination
         /// is the one that contributes most of the excess and so speaks for the ENI (D2).
         rest_app_bytes: Option<u64>,
+        /// What it has come to since it was met, while it is young.
+        stay: Option<Stay>,
+        /// How evenly it was contacted today, while it is new.
+        evenness: Option<Evenness>,
+        /// Distinct (peer, protocol, port) that were refused before, when that is a probe.
+        refused: Option<u64>,
         /// The destination's own model, when it has one.
         model: Option<Box<DestinationModel>>,
     },
@@ -104,6 +113,8 @@ pub struct Against<'a> {
     pub fleet: &'a FleetModel,
     /// Its group's prior.
     pub prior: &'a NoveltyPrior,
+    /// The same of destinations that came to stay.
+    pub young_prior: &'a YoungPrior,
     /// Floor of volume evidence, bytes.
     pub volume_floor_bytes: u64,
     /// Ceiling above which an hour is always HIGH, bytes.
@@ -161,6 +172,9 @@ impl Unit {
                 novelty,
                 rare,
                 rest_app_bytes,
+                stay,
+                evenness,
+                refused,
                 model,
             } => {
                 let mut all = Vec::new();
@@ -197,6 +211,15 @@ impl Unit {
                 if let Some((event, bytes)) = rare {
                     all.push(protocol::evidence(*event, *bytes, fleet));
                 }
+                if let Some(stay) = stay {
+                    all.extend(young::evidence(*stay, *day_app_bytes, &eni.young, against.young_prior));
+                }
+                all.extend(evenness.map(|found| beacon::evidence(found, fleet)));
+                all.extend(
+                    refused
+                        .filter(|refused| probe::is_probe(*refused, *app_bytes, true))
+                        .map(|refused| probe::evidence(refused, fleet)),
+                );
                 all
             }
             UnitKind::Served { app_bytes } => {

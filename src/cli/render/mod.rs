@@ -33,7 +33,7 @@ fn protocol(number: u8) -> String {
 }
 
 /// `port 443/tcp`, or just the protocol where there are no ports.
-fn service(port: u16, number: u8) -> String {
+pub(super) fn service(port: u16, number: u8) -> String {
     match number {
         6 | 17 => format!("port {port}/{}", protocol(number)),
         _ => protocol(number),
