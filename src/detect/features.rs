@@ -96,7 +96,12 @@ impl KeyHour {
 
     /// Adds another hour, or another destination, of the same incident.
     pub fn merge(&mut self, other: &Self) {
-        let fresh = self.last_second == 0;
+        // A first second counts only where there is traffic: nothing merged in is not 1970.
+        let first_second = match (self.last_second, other.last_second) {
+            (0, _) => other.first_second,
+            (_, 0) => self.first_second,
+            _ => self.first_second.min(other.first_second),
+        };
         self.app_bytes = self.app_bytes.saturating_add(other.app_bytes);
         self.ingress_app_bytes = self.ingress_app_bytes.saturating_add(other.ingress_app_bytes);
         self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
@@ -104,8 +109,7 @@ impl KeyHour {
         self.egress_packets = self.egress_packets.saturating_add(other.egress_packets);
         self.ingress_packets = self.ingress_packets.saturating_add(other.ingress_packets);
         self.egress_records = self.egress_records.saturating_add(other.egress_records);
-        self.first_second =
-            if fresh { other.first_second } else { self.first_second.min(other.first_second) };
+        self.first_second = first_second;
         self.last_second = self.last_second.max(other.last_second);
         if other.service > self.service {
             self.service = Arc::clone(&other.service);
@@ -234,5 +238,24 @@ impl EniFeatures {
         if flow.role == Role::Client {
             at.ports.insert((flow.protocol, flow.port));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_merged_in_is_not_1970() {
+        let some = KeyHour { first_second: 100, last_second: 200, ..KeyHour::default() };
+        let span = |one: &KeyHour, two: &KeyHour| {
+            let mut merged = one.clone();
+            merged.merge(two);
+            (merged.first_second, merged.last_second)
+        };
+        assert_eq!(span(&some, &KeyHour::default()), (100, 200));
+        assert_eq!(span(&KeyHour::default(), &some), (100, 200));
+        let earlier = KeyHour { first_second: 50, last_second: 60, ..KeyHour::default() };
+        assert_eq!(span(&some, &earlier), (50, 200));
     }
 }
