@@ -30,7 +30,7 @@ impl Opener {
     ///
     /// # Errors
     /// When a file cannot be opened. What goes wrong with S3 is told when reading.
-    pub fn open(&self, at: usize) -> io::Result<Box<dyn Read>> {
+    pub fn open(&self, at: usize) -> io::Result<Box<dyn Read + Send>> {
         Ok(match &self.objects[at].path {
             Source::File(path) => Box::new(File::open(path)?),
             Source::Stdin => Box::new(io::stdin()),
