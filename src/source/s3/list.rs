@@ -7,10 +7,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::S3Place;
-use super::S3Url;
 use super::client::Bucket;
 use super::fault::{Doing, fault};
 use super::layout::{self, Visit};
+use super::S3Url;
 use crate::error::Error;
 use crate::limits;
 use crate::source::{ObjectKey, ObjectRef, Source};
