@@ -7,6 +7,10 @@ use std::time::Duration;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// Size of the buffer that inflated text passes through, bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Such buffers that are filled ahead when one object is inflated and parsed on two threads.
+pub const CHUNKS_AHEAD: usize = 3;
+/// Compressed bytes from which on that is worth a thread.
+pub const AHEAD_OBJECT_BYTES_MIN: u64 = 1 << 20;
 /// Most text one object may inflate to, bytes. AWS rotates objects at 75 MB compressed; text
 /// compresses about 10x, so this is 20 times the largest honest object.
 pub const OBJECT_TEXT_BYTES_MAX: u64 = 16 << 30;

@@ -66,7 +66,7 @@ struct Cursor {
 
 /// Reads JSON values until the source ends.
 pub(crate) fn read<S: RecordSink>(
-    source: &mut dyn Read,
+    source: &mut (dyn Read + Send),
     lines: &mut Lines<'_, S>,
 ) -> Result<(), ObjectError> {
     let mut cursor = Cursor { event: 1, byte: 0, depth: 0 };

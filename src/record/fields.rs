@@ -54,6 +54,16 @@ pub(crate) enum Target {
     TrafficPath,
 }
 
+/// Columns of which several may stand for the same thing, beside the one that is named after it.
+pub(crate) const SPARES: [Target; 6] = [
+    Target::Attachment,
+    Target::Resource,
+    Target::AsgTag,
+    Target::InterfaceTag,
+    Target::InstanceTag,
+    Target::EcsService,
+];
+
 /// One field of a flow log.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {

@@ -28,6 +28,11 @@ pub struct ColumnPlan {
     pub(crate) is_transit_gateway: bool,
     /// Whether the format says when the flow was.
     pub(crate) has_time: bool,
+    /// The columns that fill anything and their places, in line order; complete for formats of up
+    /// to 256 columns, which are all.
+    pub(crate) needed: Vec<(Target, u8)>,
+    /// Whether there are columns of which `text::settle` chooses one.
+    pub(crate) has_spares: bool,
     /// Names no table of ours knows, sorted, at most `limits::UNKNOWN_COLUMNS_MAX`.
     pub(crate) unknown: Vec<String>,
 }
@@ -135,10 +140,14 @@ impl ColumnPlan {
         unknown.dedup();
         unknown.truncate(limits::UNKNOWN_COLUMNS_MAX);
         let has = |target| columns.iter().any(|c: &Column| c.target == target);
+        let is_transit_gateway = columns.iter().any(|c| c.name.is_some_and(|n| n.starts_with("tgw-")));
+        let placed = columns.iter().map(|column| column.target).zip(0..=u8::MAX);
         Self {
+            needed: placed.filter(|(target, _)| *target != Target::Skip).collect(),
+            has_spares: is_transit_gateway || !has(Target::Interface) || fields::SPARES.into_iter().any(has),
             has_instance: has(Target::Instance),
             has_time: has(Target::Start) || has(Target::End),
-            is_transit_gateway: columns.iter().any(|c| c.name.is_some_and(|n| n.starts_with("tgw-"))),
+            is_transit_gateway,
             first_token: names.first().map(|n| n.to_vec()).unwrap_or_default(),
             columns,
             unknown,

@@ -3,11 +3,15 @@
 //! A bad line is data, not an error: it is counted by reason and the first of each reason is
 //! kept with its place, so that it can be found again.
 
+mod ahead;
+mod brisk;
 mod columns;
+mod cuts;
 mod envelope;
 pub mod fields;
 pub mod format;
 mod lines;
+mod marks;
 mod ocsf;
 mod parquet;
 mod parquet_guard;
@@ -36,9 +40,10 @@ pub enum Action {
 }
 
 /// What a record says about itself (AWS, "flow log record examples": NODATA, SKIPDATA).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogStatus {
     /// A normal record. Also assumed when the format has no `log-status`.
+    #[default]
     Ok,
     /// No traffic on the ENI in the interval: coverage with zero egress.
     NoData,
@@ -118,6 +123,12 @@ pub struct FlowRecord<'a> {
     /// Whether the format has an `instance-id` column at all: only then does an empty
     /// `instance` say that the ENI is requester-managed.
     pub has_instance_column: bool,
+}
+
+impl Default for FlowRecord<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl FlowRecord<'_> {

@@ -6,6 +6,8 @@
 
 use std::io::{self, Read};
 
+use super::ahead::read_ahead;
+use super::brisk::Slate;
 use super::lines::{Lines, Place};
 use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason, envelope, parquet};
 use crate::gunzip::{self, Gunzip};
@@ -20,22 +22,29 @@ const GZIP_LAYERS_MAX: usize = 3;
 #[derive(Default)]
 pub struct ObjectReader {
     chunk: Vec<u8>,
+    is_ahead: bool,
 }
 
 impl ObjectReader {
+    /// From now on whether gzip is inflated on a thread of its own while records are taken: worth
+    /// it for a large object when a core is idle.
+    pub fn set_ahead(&mut self, is_ahead: bool) {
+        self.is_ahead = is_ahead;
+    }
+
     /// Reads one object to its end. `format` holds for lines before which there is no header.
     /// Whatever is wrong with the object, what could be read reaches the sink, and the report
     /// says the rest.
     pub fn read(
         &mut self,
-        input: impl Read,
+        input: impl Read + Send,
         format: Option<&ColumnPlan>,
         sink: &mut impl RecordSink,
     ) -> ReadReport {
         self.chunk.resize(limits::CHUNK_BYTES, 0);
         let mut source = Counted { source: input, bytes: 0 };
         let mut lines = Lines::new(format, sink);
-        let error = read_layer(&mut source, 0, &mut self.chunk, &mut lines).err();
+        let error = read_layer(&mut source, 0, self.is_ahead, &mut self.chunk, &mut lines).err();
         let mut report = lines.report;
         report.object_bytes = source.bytes;
         report.error = error;
@@ -44,7 +53,11 @@ impl ObjectReader {
 }
 
 /// Reads one object to its end; see [`ObjectReader::read`].
-pub fn read_object(input: impl Read, format: Option<&ColumnPlan>, sink: &mut impl RecordSink) -> ReadReport {
+pub fn read_object(
+    input: impl Read + Send,
+    format: Option<&ColumnPlan>,
+    sink: &mut impl RecordSink,
+) -> ReadReport {
     ObjectReader::default().read(input, format, sink)
 }
 
@@ -65,8 +78,9 @@ impl<R: Read> Read for Counted<R> {
 /// Looks at the first bytes and reads the rest accordingly. The source is `dyn` so that gzip
 /// inside gzip is the same code; it is called once per chunk.
 fn read_layer<S: RecordSink>(
-    source: &mut dyn Read,
+    source: &mut (dyn Read + Send),
     depth: usize,
+    is_ahead: bool,
     chunk: &mut [u8],
     lines: &mut Lines<'_, S>,
 ) -> Result<(), ObjectError> {
@@ -75,7 +89,12 @@ fn read_layer<S: RecordSink>(
     let head = &head[..len];
     let mut source = head.chain(Cut { source, error });
     if head.starts_with(&gunzip::MAGIC) && depth < GZIP_LAYERS_MAX {
-        return read_layer(&mut Gunzip::new(source), depth + 1, chunk, lines);
+        let mut text = Gunzip::new(source);
+        return if is_ahead {
+            read_ahead(&mut text, |text| read_layer(text, depth + 1, false, chunk, lines))
+        } else {
+            read_layer(&mut text, depth + 1, false, chunk, lines)
+        };
     }
     if head.starts_with(parquet::MAGIC) {
         return read_parquet(&mut source, lines);
@@ -88,7 +107,10 @@ fn read_layer<S: RecordSink>(
 }
 
 /// Parquet has its index at the end, so the whole object is held, up to the limit.
-fn read_parquet<S: RecordSink>(source: &mut dyn Read, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
+fn read_parquet<S: RecordSink>(
+    source: &mut (dyn Read + Send),
+    lines: &mut Lines<'_, S>,
+) -> Result<(), ObjectError> {
     let mut bytes = Vec::new();
     let limit = limits::BUFFERED_OBJECT_BYTES_MAX;
     let read = source.take(limit + 1).read_to_end(&mut bytes);
@@ -102,7 +124,7 @@ fn read_parquet<S: RecordSink>(source: &mut dyn Read, lines: &mut Lines<'_, S>) 
 
 /// A source that failed while its head was read fails again where it stood.
 struct Cut<'a> {
-    source: &'a mut dyn Read,
+    source: &'a mut (dyn Read + Send),
     error: Option<io::Error>,
 }
 
@@ -116,7 +138,7 @@ impl Read for Cut<'_> {
 }
 
 /// Reads until `out` is full, the source ends or fails.
-pub(crate) fn fill(source: &mut dyn Read, out: &mut [u8]) -> (usize, Option<io::Error>) {
+pub(crate) fn fill(source: &mut (dyn Read + Send), out: &mut [u8]) -> (usize, Option<io::Error>) {
     let mut filled = 0;
     while filled < out.len() {
         match source.read(&mut out[filled..]) {
@@ -132,7 +154,7 @@ pub(crate) fn fill(source: &mut dyn Read, out: &mut [u8]) -> (usize, Option<io::
 /// Cuts text into lines. The chunk holds whole lines and the beginning of the next one, which
 /// moves to its front before more is read; so memory does not depend on the object.
 fn read_text<S: RecordSink>(
-    source: &mut dyn Read,
+    source: &mut (dyn Read + Send),
     chunk: &mut [u8],
     lines: &mut Lines<'_, S>,
 ) -> Result<(), ObjectError> {
@@ -152,6 +174,7 @@ fn read_text<S: RecordSink>(
         }
         let text = &chunk[..filled];
         let mut start = 0;
+        let mut slate = Slate::default();
         for end in memchr::memchr_iter(b'\n', text) {
             let line = &text[start..end];
             if is_discarding {
@@ -159,7 +182,7 @@ fn read_text<S: RecordSink>(
             } else if line.len() > limits::LINE_BYTES_MAX {
                 lines.skip(SkipReason::LineTooLong, line, place);
             } else {
-                lines.line(line, place, None);
+                lines.line_in(&chunk[start..], line.len(), place, None, &mut slate);
             }
             start = end + 1;
             place.line += 1;
@@ -234,6 +257,12 @@ mod tests {
         let stepped = read_object(Steps(bytes, 7), format.as_ref(), &mut again);
         assert_eq!(again.0, seen.0);
         assert_eq!((stepped.samples, stepped.error), (report.samples.clone(), report.error.clone()));
+        // And on two threads.
+        let (mut beside, mut reader) = (Seen::default(), ObjectReader::default());
+        reader.set_ahead(true);
+        let ahead = reader.read(bytes, format.as_ref(), &mut beside);
+        assert_eq!(beside.0, seen.0);
+        assert_eq!(format!("{ahead:?}"), format!("{report:?}"));
         (seen.0, report)
     }
 

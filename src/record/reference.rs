@@ -126,6 +126,8 @@ fn address(token: &[u8]) -> Result<Option<Addr>, SkipReason> {
 
 mod tests {
     use super::*;
+    use crate::record::brisk::{self, Slate};
+    use crate::record::cuts::{Cuts, ROOM_BYTES};
     use crate::record::fields::{Field, Kind};
     use crate::record::text::parse_line;
     use proptest::prelude::*;
@@ -206,6 +208,30 @@ mod tests {
         let mut fast = FlowRecord::EMPTY;
         let fast = parse_line(line, &plan, &mut fast).map(|()| fast);
         prop_assert_eq!(fast, parse(line, &plan), "{} | {}", header, line.escape_ascii());
+        for behind in [b'7', b'.', b' ', b'\n'] {
+            same_briskly(line, behind, &plan)?;
+        }
+        Ok(())
+    }
+
+    /// The brisk parser may pass, but what it says is right: whatever stands behind the line, and
+    /// whatever line it read before.
+    fn same_briskly(line: &[u8], behind: u8, plan: &ColumnPlan) -> Result<(), TestCaseError> {
+        let before = vec!["17"; plan.len()].join(" ").into_bytes();
+        let (mut cuts, mut slate) = (Cuts::default(), Slate::default());
+        let windows = [before, line.to_vec()].map(|line| {
+            let len = line.len();
+            (line.into_iter().chain([behind; ROOM_BYTES]).collect::<Vec<u8>>(), len)
+        });
+        for (window, len) in &windows {
+            match brisk::parse(window, *len, plan, &mut cuts, &mut slate) {
+                None => slate = Slate::default(),
+                Some(()) => {
+                    slate.record.has_instance_column = plan.has_instance;
+                    prop_assert_eq!(Ok(slate.record), parse(&window[..*len], plan));
+                }
+            }
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Tokens to integers: what the hot loop calls for each column.
+//! Tokens to integers: what the patient parser calls for each column.
 //!
 //! Eight or sixteen bytes at a time where the line is long enough, byte by byte near its end.
 //! Each function starts at a position of the line and returns the value with the position after

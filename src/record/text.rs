@@ -1,4 +1,5 @@
-//! One text line to one record: the hot loop.
+//! One text line to one record: the patient parser, which takes any line and says what is wrong with
+//! it. Regular lines, nearly all there are, are read by `brisk.rs`; what it passes on comes here.
 //!
 //! ```text
 //! for each column of the plan, in line order:
@@ -12,9 +13,8 @@
 //! on any failure: count the tokens to say whether the line is too short, too long or wrong
 //! ```
 //!
-//! Each byte is looked at once and goes straight into an integer; nothing is allocated, logged or
-//! called through a pointer. `benches/parse` measures it; `reference.rs` holds the slow, obvious
-//! parser that it must agree with.
+//! Each byte is looked at once and goes straight into an integer; nothing is allocated.
+//! `reference.rs` holds the slow, obvious parser that both must agree with.
 
 use super::fields::Target;
 use super::format::{Column, ColumnPlan};
@@ -61,17 +61,18 @@ pub fn parse_line<'a>(line: &'a [u8], plan: &ColumnPlan, out: &mut FlowRecord<'a
 }
 
 /// Columns of which several may stand for the same thing; the best one present wins.
-#[derive(Default)]
-struct Spare<'a> {
-    attachment: &'a [u8],
-    resource: &'a [u8],
+#[derive(Clone, Copy, Default)]
+pub(super) struct Spare<'a> {
+    pub(super) attachment: &'a [u8],
+    pub(super) resource: &'a [u8],
     /// `asg-tag`, `interface-tag`, `instance-tag`, `ecs-service-name`.
-    groups: [&'a [u8]; 4],
+    pub(super) groups: [&'a [u8]; 4],
 }
 
 impl<'a> Spare<'a> {
+    /// Chooses; see [`settle`].
     #[inline]
-    fn settle(&self, is_transit_gateway: bool, out: &mut FlowRecord<'a>) {
+    pub(super) fn settle(&self, is_transit_gateway: bool, out: &mut FlowRecord<'a>) {
         settle(out, self.attachment, self.resource, &self.groups, is_transit_gateway);
     }
 }

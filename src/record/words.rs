@@ -14,6 +14,7 @@ pub(crate) fn seconds(value: u64) -> Option<i64> {
 }
 
 /// `action`.
+#[inline]
 pub(crate) fn action(word: &[u8]) -> Option<Action> {
     match word {
         b"ACCEPT" => Some(Action::Accept),
@@ -23,6 +24,7 @@ pub(crate) fn action(word: &[u8]) -> Option<Action> {
 }
 
 /// `flow-direction`.
+#[inline]
 pub(crate) fn direction(word: &[u8]) -> Option<FlowDirection> {
     match word {
         b"ingress" => Some(FlowDirection::Ingress),
@@ -32,6 +34,7 @@ pub(crate) fn direction(word: &[u8]) -> Option<FlowDirection> {
 }
 
 /// `log-status`.
+#[inline]
 pub(crate) fn log_status(word: &[u8]) -> Option<LogStatus> {
     match word {
         b"OK" => Some(LogStatus::Ok),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::{Progress, Seen};
+use crate::limits::AHEAD_OBJECT_BYTES_MIN;
 use crate::record::{ColumnPlan, FlowRecord, ObjectError, ObjectReader, ReadReport, RecordSink, SkipReason};
 use crate::source::{ObjectRef, Open};
 use crate::window::{Hour, ObjectContext, ObjectLedger, Shard};
@@ -50,6 +51,9 @@ impl BatchReader<'_> {
             loop {
                 let at = taken.fetch_add(1, Ordering::Relaxed);
                 let Some(object) = objects.get(at) else { return batch };
+                // With fewer objects left than threads, a large one is worked on by two.
+                let is_rest = objects.len() - at < rayon::current_num_threads();
+                reader.set_ahead(is_rest && object.bytes >= AHEAD_OBJECT_BYTES_MIN);
                 let outcome = self.read_one(first + at, object, &mut reader, &mut batch.shard);
                 batch.outcomes.push((at, outcome));
                 self.progress.object_done(object.bytes);

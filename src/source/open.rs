@@ -14,7 +14,7 @@ pub trait Open: Sync {
     ///
     /// # Errors
     /// When it cannot be opened; what goes wrong later is told when reading.
-    fn open(&self, at: usize) -> io::Result<Box<dyn Read>>;
+    fn open(&self, at: usize) -> io::Result<Box<dyn Read + Send>>;
 }
 
 /// Opens the objects of one scan. Objects in S3 are downloaded ahead, so they have to be opened in
@@ -37,7 +37,7 @@ impl Opener {
 }
 
 impl Open for Opener {
-    fn open(&self, at: usize) -> io::Result<Box<dyn Read>> {
+    fn open(&self, at: usize) -> io::Result<Box<dyn Read + Send>> {
         Ok(match &self.objects[at].path {
             Source::File(path) => Box::new(File::open(path)?),
             Source::Stdin => Box::new(io::stdin()),

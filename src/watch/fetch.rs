@@ -101,7 +101,7 @@ impl Noting {
 }
 
 impl Open for Noting {
-    fn open(&self, at: usize) -> io::Result<Box<dyn Read>> {
+    fn open(&self, at: usize) -> io::Result<Box<dyn Read + Send>> {
         match self.inner.open(at) {
             Ok(inner) => Ok(Box::new(NotingRead { at, inner, lacking: Arc::clone(&self.lacking) })),
             Err(error) => {
@@ -114,7 +114,7 @@ impl Open for Noting {
 
 struct NotingRead {
     at: usize,
-    inner: Box<dyn Read>,
+    inner: Box<dyn Read + Send>,
     lacking: Lacking,
 }
 

@@ -13,6 +13,7 @@ pub struct Hour(pub u32);
 
 impl Hour {
     /// The hour an event second lies in.
+    #[inline]
     pub fn of_second(second: i64) -> Self {
         Self(second.div_euclid(3600).clamp(0, i64::from(u32::MAX)) as u32)
     }

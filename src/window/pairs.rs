@@ -1,10 +1,10 @@
 //! The sums of one ENI in one open hour, keyed by pair. Additions, maxima, minima and ORs only,
 //! so partial sums from any number of workers merge to the same result in any order.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
 use crate::limits::PAIRS_PER_ENI_HOUR_MAX;
 use crate::net::orient::{OwnSide, Service};
@@ -126,7 +126,13 @@ impl PairSums {
 /// The pairs of one ENI-hour, rolled up when there are too many.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pairs {
-    map: HashMap<PairKey, PairSums, Hasher>,
+    /// In the order in which they were met.
+    all: Vec<(PairKey, PairSums)>,
+    /// Places in `all`, by the hash of the key.
+    index: HashTable<u32>,
+    hasher: Hasher,
+    /// The place last asked for: the two directions of a connection stand mostly side by side.
+    last: u32,
     level: u8,
 }
 
@@ -134,29 +140,50 @@ impl Pairs {
     /// The sums of `key`, created when absent; the key is cut to the current roll-up level.
     #[inline]
     pub(super) fn at(&mut self, key: PairKey) -> &mut PairSums {
-        if self.map.len() >= PAIRS_PER_ENI_HOUR_MAX {
+        if self.level == 0 && self.all.get(self.last as usize).is_some_and(|(have, _)| *have == key) {
+            return &mut self.all[self.last as usize].1;
+        }
+        if self.all.len() >= PAIRS_PER_ENI_HOUR_MAX {
             self.make_room(&key);
         }
-        let key = if self.level == 0 { key } else { rolled(key, self.level) };
-        self.map.entry(key).or_default()
+        self.last = self.place(if self.level == 0 { key } else { rolled(key, self.level) });
+        &mut self.all[self.last as usize].1
+    }
+
+    /// The place of a key that is cut to the current level; a new one when it is absent.
+    #[inline]
+    fn place(&mut self, key: PairKey) -> u32 {
+        let Self { all, index, hasher, .. } = self;
+        let hash = hasher.hash_one(key);
+        if let Some(&at) = index.find(hash, |&at| all[at as usize].0 == key) {
+            return at;
+        }
+        let at = all.len() as u32;
+        all.push((key, PairSums::default()));
+        index.insert_unique(hash, at, |&at| hasher.hash_one(all[at as usize].0));
+        at
+    }
+
+    fn contains(&self, key: &PairKey) -> bool {
+        self.index.find(self.hasher.hash_one(key), |&at| self.all[at as usize].0 == *key).is_some()
     }
 
     /// Adds all pairs of `other`; the result has the higher level of both, or more.
     pub(super) fn merge(&mut self, mut other: Self, names: &[Arc<str>]) {
-        if other.map.len() > self.map.len() && other.level >= self.level {
+        if other.all.len() > self.all.len() && other.level >= self.level {
             std::mem::swap(self, &mut other);
         }
         while self.level < other.level {
             self.roll_up();
         }
-        for (key, sums) in other.map {
+        for (key, sums) in other.all {
             self.at(key).merge(&sums, names);
         }
     }
 
     /// Re-numbers service names after their table was merged into another.
     pub(super) fn renumber_services(&mut self, to: &[u16]) {
-        for sums in self.map.values_mut() {
+        for (_, sums) in &mut self.all {
             sums.service_name = to[sums.service_name as usize];
         }
     }
@@ -168,7 +195,7 @@ impl Pairs {
 
     /// The pairs in key order. Rolled-up pairs have no service name: they mix services.
     pub(super) fn into_sorted(self) -> Vec<(PairKey, PairSums)> {
-        let mut all: Vec<_> = self.map.into_iter().collect();
+        let mut all = self.all;
         if self.level > 0 {
             for (_, sums) in &mut all {
                 sums.service_name = 0;
@@ -183,8 +210,8 @@ impl Pairs {
     #[cold]
     fn make_room(&mut self, key: &PairKey) {
         while self.level < LEVEL_MAX
-            && self.map.len() >= PAIRS_PER_ENI_HOUR_MAX
-            && !self.map.contains_key(&rolled(*key, self.level))
+            && self.all.len() >= PAIRS_PER_ENI_HOUR_MAX
+            && !self.contains(&rolled(*key, self.level))
         {
             self.roll_up();
         }
@@ -192,14 +219,16 @@ impl Pairs {
 
     fn roll_up(&mut self) {
         self.level += 1;
-        let old = std::mem::take(&mut self.map);
-        for (key, sums) in old {
-            let to = self.map.entry(rolled(key, self.level)).or_default();
+        self.index.clear();
+        for (key, sums) in std::mem::take(&mut self.all) {
+            let at = self.place(rolled(key, self.level));
+            let to = &mut self.all[at as usize].1;
             to.egress.merge(&sums.egress);
             to.ingress.merge(&sums.ingress);
             to.first_second = to.first_second.min(sums.first_second);
             to.last_second = to.last_second.max(sums.last_second);
         }
+        self.last = 0;
     }
 }
 

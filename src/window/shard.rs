@@ -38,7 +38,16 @@ pub(super) struct Text(Option<Arc<str>>);
 impl Text {
     #[inline]
     fn note(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() && self.0.as_deref().is_none_or(|have| have.as_bytes() < bytes) {
+        let is_known = bytes.is_empty() || self.0.as_deref().is_some_and(|h| is_same(h.as_bytes(), bytes));
+        if !is_known {
+            self.raise(bytes);
+        }
+    }
+
+    /// Takes a text when it is larger.
+    #[cold]
+    fn raise(&mut self, bytes: &[u8]) {
+        if self.0.as_deref().is_none_or(|have| have.as_bytes() < bytes) {
             self.0 = Some(lossy(bytes));
         }
     }
@@ -52,6 +61,22 @@ impl Text {
     pub(super) fn get(&self) -> Arc<str> {
         self.0.clone().unwrap_or_else(|| Arc::from(""))
     }
+}
+
+/// Whether two texts are equal, without a call for the lengths that ids have.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "seven calls a record; inlined they are a twentieth of adding it")]
+fn is_same(one: &[u8], two: &[u8]) -> bool {
+    if one.len() != two.len() {
+        return false;
+    }
+    let (Some(first), Some(second)) = (one.first_chunk::<8>(), two.first_chunk::<8>()) else {
+        return one == two;
+    };
+    let (Some(last), Some(other)) = (one.last_chunk::<16>(), two.last_chunk::<16>()) else {
+        return first == second && one.last_chunk::<8>() == two.last_chunk::<8>();
+    };
+    first == second && last == other && (one.len() <= 24 || one == two)
 }
 
 fn lossy(bytes: &[u8]) -> Arc<str> {
@@ -243,9 +268,9 @@ impl Shard {
         };
         let region = if record.region.is_empty() { context.region.as_bytes() } else { record.region };
         let is = |slot: &Slot| {
-            slot.id.eni.as_bytes() == record.eni
-                && slot.id.account.as_bytes() == account
-                && slot.id.region.as_bytes() == region
+            is_same(slot.id.eni.as_bytes(), record.eni)
+                && is_same(slot.id.account.as_bytes(), account)
+                && is_same(slot.id.region.as_bytes(), region)
         };
         if self.slots.get(self.last as usize).is_some_and(is) {
             return self.last as usize;

@@ -114,7 +114,7 @@ impl Fetch for Failing {
 }
 
 impl Open for FailingOpen {
-    fn open(&self, at: usize) -> io::Result<Box<dyn io::Read>> {
+    fn open(&self, at: usize) -> io::Result<Box<dyn io::Read + Send>> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         // Every so many calls, which spreads over objects and replays alike.
         if self.share > 0.0 && call % (1.0 / self.share) as u64 == 17 {
