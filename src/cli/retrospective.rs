@@ -250,8 +250,8 @@ mod tests {
             lines[1].split_whitespace().collect::<Vec<_>>().join(" "),
             "1. 203.0.113.9 1.43 MiB sent 879 KiB got 14"
         );
-        assert!(lines[3].ends_with("D8 5.4 bits: 1 of 41 destinations are reached on this port"), "{text}");
-        assert!(lines[4].ends_with("but nothing says that this interface opened it"), "{text}");
+        assert!(lines[4].ends_with("D8 5.4 bits: 1 of 41 destinations are reached on this port"), "{text}");
+        assert!(lines[5].ends_with("but nothing says that this interface opened it"), "{text}");
     }
 
     #[test]

@@ -72,10 +72,12 @@ impl Detector {
     /// Its family.
     pub fn family(self) -> Family {
         match self {
-            Self::NewDestination | Self::NewDestinations | Self::Drip => Family::Novelty,
-            Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay | Self::Served => {
-                Family::Volume
-            }
+            Self::NewDestination | Self::NewDestinations => Family::Novelty,
+            Self::Volume
+            | Self::KnownDestinationHour
+            | Self::KnownDestinationDay
+            | Self::Drip
+            | Self::Served => Family::Volume,
             Self::FanOut | Self::RejectedFanOut | Self::Balance | Self::Beacon | Self::LongLived => {
                 Family::Shape
             }
@@ -109,19 +111,15 @@ impl Detector {
     /// strongest.
     pub fn alternatives(self) -> f64 {
         match self {
-            Self::Volume
-            | Self::KnownDestinationHour
-            | Self::KnownDestinationDay
-            | Self::Balance
-            | Self::Beacon
-            | Self::LongLived => 3.0,
+            Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay | Self::Drip => 4.0,
             Self::FanOut
             | Self::RejectedFanOut
-            | Self::NewDestination
-            | Self::Drip
+            | Self::Balance
+            | Self::Beacon
+            | Self::LongLived
             | Self::Protocol
             | Self::ProbeThenSuccess => 2.0,
-            Self::NewDestinations | Self::Served => 1.0,
+            Self::NewDestination | Self::NewDestinations | Self::Served => 1.0,
         }
     }
 

@@ -137,9 +137,17 @@ mod tests {
             0,
             false,
         );
-        assert!((two.risk - one.risk - (9.0 - 3_f64.log2()) / 2.0).abs() < 1e-9);
+        assert!((two.risk - one.risk - (9.0 - 4_f64.log2()) / 2.0).abs() < 1e-9);
         let same = [evidence(Detector::Volume, 9.0), evidence(Detector::KnownDestinationHour, 9.0)];
-        assert!((combine(&same, 1.0, 1.0, 0, false).risk - (9.0 - 3_f64.log2())).abs() < 1e-9);
+        assert!((combine(&same, 1.0, 1.0, 0, false).risk - (9.0 - 4_f64.log2())).abs() < 1e-9);
+    }
+
+    #[test]
+    fn evenness_corroborates_and_never_leads() {
+        let risk = |evidence: &[Evidence]| combine(evidence, 1.0, 1.0, 0, false).risk;
+        let (beacon, new) = (evidence(Detector::Beacon, 18.0), evidence(Detector::NewDestination, 6.0));
+        assert!(risk(&[beacon]) < 1e-9);
+        assert!((risk(&[new, beacon]) - 9.0).abs() < 1e-9, "half of what the other says, at most");
     }
 
     #[test]

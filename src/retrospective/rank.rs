@@ -254,6 +254,7 @@ fn doubts(exchange: &Exchange) -> Vec<String> {
 }
 
 /// Whose destination, and at which place.
+#[derive(Clone, Copy)]
 struct Place<'a> {
     id: &'a EniId,
     eni: &'a EniSurvey,
