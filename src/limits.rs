@@ -1,5 +1,7 @@
 //! Every bound in one place. Reaching one is a named, counted event, never a silent loss.
 
+use std::time::Duration;
+
 /// Longest line accepted, bytes. The longest AWS can write with all 54 columns and 2,048-byte
 /// tags percent-encoded is about 45 KB.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -42,6 +44,21 @@ pub const SKIP_SAMPLE_CHARS_MAX: usize = 80;
 pub const PAIRS_PER_ENI_HOUR_MAX: usize = 16_384;
 /// Objects named as the input of one ENI-hour; more are counted.
 pub const OBJECTS_PER_HOUR_NAMED_MAX: usize = 64;
+/// Destinations that an export keeps apart; about 300 bytes each.
+pub const EXPORT_DESTINATIONS_MAX: usize = 2_000_000;
+/// Largest table about the world (ranges, databases, names), bytes: the largest MaxMind-format
+/// databases of networks are about 150 MB.
+pub const TABLE_BYTES_MAX: u64 = 512 << 20;
+/// Names of prefixes in one file.
+pub const TABLE_NAMES_MAX: usize = 200_000;
+/// Characters of one text of a table.
+pub const TABLE_TEXT_CHARS_MAX: usize = 200;
+/// Suppressions in one file: each is somebody's promise to look again.
+pub const SUPPRESSIONS_MAX: usize = 1_000;
+/// Largest file of suppressions, bytes.
+pub const SUPPRESSIONS_BYTES_MAX: u64 = 4 << 20;
+/// Days that a suppression may hold (detection.md, suppression).
+pub const SUPPRESSION_DAYS_MAX: u32 = 90;
 /// Failed objects named by a scan; more are counted. A month of broken objects has one cause.
 pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 /// Days of history a baseline looks back.
@@ -96,7 +113,49 @@ pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
 pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
 /// Alerts named that could not be published; more are counted.
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
+/// States between days that `watch` keeps: so many days, and the one in hand, can be lived again
+/// when something arrives late. SQS delivers within minutes, and within days from a dead-letter
+/// queue.
+pub const DAY_STATES_MAX: usize = 4;
+/// Refused objects and messages that `watch` keeps a list of; more are counted.
+pub const QUARANTINED_NAMED_MAX: usize = 10_000;
+/// Alerts that wait to be confirmed by SNS before `watch` takes no more objects.
+pub const OUTBOX_ALERTS_MAX: usize = 10_000;
+/// Largest body of a message, bytes (SQS: 1 MiB).
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
+/// Records of one S3 event: in practice one.
+pub const EVENT_RECORDS_MAX: usize = 1_000;
+/// Messages taken from the queue before objects are read: what is read at once is sorted by time,
+/// and a correction is done once for all of them.
+pub const QUEUE_MESSAGES_AT_ONCE_MAX: usize = 1_000;
+/// Messages in hand, received and not yet deleted. SQS gives 120,000 (standard queues).
+pub const QUEUE_MESSAGES_IN_HAND_MAX: usize = 20_000;
+/// How far beyond the present a time in an object's name is believed, seconds: clocks differ by
+/// less, and hours must not close because of a name.
+pub const NAMED_AHEAD_SECONDS_MAX: i64 = 3_600;
+/// Connections to `/metrics` and `/healthz` at a time: a scraper or two, a probe and a person.
+pub const TELEMETRY_CONNECTIONS_MAX: usize = 16;
+/// Time for such a connection with its one request.
+pub const TELEMETRY_CONNECTION_SECONDS_MAX: Duration = Duration::from_secs(10);
+/// Bytes of such a request before its body, which is not read; hyper asks for 8 KiB at least.
+pub const TELEMETRY_HEAD_BYTES_MAX: usize = 16 << 10;
+/// Headers of such a request. Browsers send about 20.
+pub const TELEMETRY_HEADERS_MAX: usize = 64;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
+/// Incidents listed by a report, the worst first; more are counted. 5,000 open in a second.
+pub const REPORT_INCIDENTS_MAX: usize = 5_000;
+/// Incidents of a report with a chart of their own, about 12 KB each.
+pub const REPORT_CHARTS_MAX: usize = 200;
+/// Interfaces in a report's heat map.
+pub const REPORT_HEAT_ENIS_MAX: usize = 40;
+/// Hours of a report's heat map, the last ones: two weeks.
+pub const REPORT_HEAT_HOURS_MAX: usize = 336;
+/// Days before an incident that its chart shows.
+pub const REPORT_CHART_DAYS_BEFORE: u32 = 14;
+/// Gaps named by a report; more are counted.
+pub const REPORT_GAPS_MAX: usize = 50;
+/// Characters of a single foreign text in a report; longer ones are cut with a mark.
+pub const REPORT_TEXT_CHARS_MAX: usize = 2_048;
 /// Destinations of one ENI that a retrospective scan ranks; 24 bytes for each hour of each.
 pub const RETROSPECTIVE_DESTINATIONS_PER_ENI_MAX: usize = 8_192;

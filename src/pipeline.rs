@@ -2,19 +2,26 @@
 //! incidents are decided, days fold into tomorrow's baseline. Synchronous and pure: what must
 //! be written goes to an `Output`.
 
+mod carry;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::alert::model::TableVersion;
 use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, SnapshotRow, Today};
+use crate::detect::suppress::Suppressions;
 use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Subject, Threshold, against, score_hour,
 };
+use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
+pub use carry::Carried;
+
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
 /// Takes what the pipeline produces, in event order.
@@ -76,6 +83,8 @@ pub struct Pipeline {
     incidents: Incidents,
     /// `None` when no findings were given.
     guardduty: Option<Beside>,
+    tables: Option<Arc<Tables>>,
+    suppressions: Option<TableVersion>,
     living: Option<Living>,
     tally: Tally,
 }
@@ -133,16 +142,34 @@ impl Pipeline {
             history: History::default(),
             incidents: Incidents::default(),
             guardduty: None,
+            tables: None,
+            suppressions: None,
             living: None,
             tally: Tally::default(),
         }
     }
 
-    /// Takes the findings that incidents are joined with.
+    /// Takes the findings that incidents are joined with. Before the first hour.
     #[must_use]
     pub fn with_findings(self, findings: FindingSet) -> Self {
-        let beside = Beside { correlation: Correlation::new(findings), unaided: Incidents::default() };
+        let beside = Beside { correlation: Correlation::new(findings), unaided: self.incidents.clone() };
         Self { guardduty: Some(beside), ..self }
+    }
+
+    /// Takes the tables that give words for destinations.
+    #[must_use]
+    pub fn with_tables(self, tables: Arc<Tables>) -> Self {
+        Self { tables: Some(tables), ..self }
+    }
+
+    /// Takes suppressions, and which version of their file they are. Before the first hour.
+    #[must_use]
+    pub fn with_suppressions(mut self, suppressions: Suppressions, version: TableVersion) -> Self {
+        if let Some(beside) = &mut self.guardduty {
+            beside.unaided = std::mem::take(&mut beside.unaided).under(suppressions.clone());
+        }
+        let incidents = std::mem::take(&mut self.incidents).under(suppressions);
+        Self { incidents, suppressions: Some(version), ..self }
     }
 
     /// Closes and scores all open hours up to `last`, ascending.
@@ -229,8 +256,10 @@ impl Pipeline {
             beside.unaided.end_day(day);
             let correlation = &mut beside.correlation;
             for incident in &incidents {
-                let is_told = incident.kept.is_sent() || incident.kept == Kept::Continues;
-                correlation.note_joined(&incident.guardduty, &incident.id.0, is_told);
+                // Also what a suppression hides: its findings are from the same logs, or it would be told.
+                let is_handled =
+                    incident.kept.is_sent() || matches!(incident.kept, Kept::Continues | Kept::Suppressed);
+                correlation.note_joined(&incident.guardduty, &incident.id.0, is_handled);
             }
             for (finding, sighting) in correlation.take_alone(day, is_end) {
                 let alert = self.write_up_alone(&finding, &sighting, &living);
@@ -239,10 +268,21 @@ impl Pipeline {
             }
             self.guardduty = Some(beside);
         }
+        self.tell_tables(&mut alerts);
         output.day_ends(day, &alerts)?;
         living.today.pool_days(&living.snapshot);
         self.history.fold(day, living.today);
         Ok(())
+    }
+
+    /// Adds what tables say, and which versions of files were in force.
+    fn tell_tables(&self, alerts: &mut [Alert]) {
+        for alert in alerts {
+            alert.tables.extend(self.suppressions.clone());
+            if let Some(tables) = &self.tables {
+                tables.tell(alert);
+            }
+        }
     }
 
     /// Scores one closed hour: ENIs in parallel, incidents after them in order.

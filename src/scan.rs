@@ -2,23 +2,24 @@
 //! found at the end. It keeps what baselines look back on and the day in hand, so memory does not
 //! grow with the length of the history beyond that.
 
-mod batch;
+pub(crate) mod batch;
+mod beside;
 mod delivered;
 mod findings;
 mod report;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, count_hidden};
 use crate::baseline::SnapshotRow;
-use crate::baseline::destination::NamedPrefixes;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
-use crate::net::InternalNetworks;
+use crate::net::{InternalNetworks, PrefixTable};
 use crate::pipeline::{Output, Pipeline};
 use crate::record::ColumnPlan;
 use crate::retrospective::Survey;
@@ -26,6 +27,7 @@ use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
+pub use beside::{Beside, read_suppressions};
 use delivered::Delivered;
 pub use findings::{FindingObjects, read_finding_objects};
 pub use report::{Found, ScanReport, Seen, SeenFindings};
@@ -129,7 +131,9 @@ fn scan_here(
         opener: &opener,
         first: AtomicUsize::new(0),
     };
-    let mut pipeline = Pipeline::new(settings(config), &config.hash(), lateness_seconds);
+    let beside = Beside::load(config)?;
+    let pipeline = Pipeline::new(beside.settings(config), &beside.config_hash(config), lateness_seconds);
+    let mut pipeline = beside.into_pipeline(pipeline);
     if let Some(findings) = &options.findings {
         pipeline = pipeline.with_findings(findings.set.clone());
     }
@@ -183,14 +187,16 @@ fn scan_here(
         seen.take_findings(findings, &tally);
     }
     seen.take_tally(&tally, seconds, &delivered);
-    Ok(ScanReport { seen, found: writer.found })
+    Ok(ScanReport { seen, found: writer.found, suppressed: writer.suppressed })
 }
 
-fn time(object: &ObjectRef) -> Option<i64> {
+/// The time in an object's name, Unix seconds.
+pub(crate) fn time(object: &ObjectRef) -> Option<i64> {
     object.key.as_ref().map(|key| key.time_second)
 }
 
-fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
+/// The columns of bodies without a header.
+pub(crate) fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
     let text = config.input.format_fields.as_deref();
     let plan = text.map(ColumnPlan::from_config).transpose();
     plan.map_err(|e| {
@@ -202,10 +208,10 @@ fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
 pub(crate) fn settings(config: &Config) -> Settings {
     let mut resolvers = config.network.resolvers.clone();
     resolvers.sort_unstable();
-    let named = config.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into())).collect();
     Settings {
         internal: InternalNetworks::new(&config.network.internal),
-        named: NamedPrefixes::new(named),
+        named: config.named_prefixes(),
+        services: PrefixTable::default(),
         resolvers,
         groups: config
             .groups
@@ -221,7 +227,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
 /// Consecutive objects, cut where a batch is full. Where the cuts lie changes nothing: whether
 /// a record is late is a property of the record and its object alone. What is done is given up:
 /// the names of a year's objects weigh more than its baselines.
-fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
+pub(crate) fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
     let mut rest = objects;
     std::iter::from_fn(move || {
         let mut bytes = 0;
@@ -247,6 +253,7 @@ fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[Obje
 struct Writer<'a> {
     on_alerts: &'a mut OnAlerts<'a>,
     found: Found,
+    suppressed: BTreeMap<String, u64>,
     lake: Option<LakeWriter>,
     day: Option<DayWriter>,
     survey: Option<&'a mut Survey>,
@@ -259,7 +266,7 @@ impl<'a> Writer<'a> {
         survey: Option<&'a mut Survey>,
     ) -> Result<Self, Error> {
         let lake = root.map(LakeWriter::create).transpose()?;
-        Ok(Self { on_alerts, found: Found::default(), lake, day: None, survey })
+        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, day: None, survey })
     }
 }
 
@@ -290,6 +297,9 @@ impl Output for Writer<'_> {
             lake.write_alerts(day, &scanned, alerts)?;
         }
         alerts.iter().for_each(|alert| self.found.note(alert));
+        for (id, hits) in count_hidden(alerts) {
+            *self.suppressed.entry(id).or_default() += hits;
+        }
         (self.on_alerts)(alerts)
     }
 }

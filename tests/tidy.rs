@@ -15,7 +15,7 @@ const LINES_MAX: usize = 500;
 const LONG_FILES: [(&str, &str); 0] = [];
 
 /// Rooms without files, clocks, environment, sockets, async or AWS.
-const CORE: [&str; 10] = [
+const CORE: [&str; 11] = [
     "record",
     "net",
     "window",
@@ -23,6 +23,7 @@ const CORE: [&str; 10] = [
     "guardduty",
     "detect",
     "alert",
+    "enrich",
     "gunzip",
     "pipeline",
     "retrospective",
@@ -44,25 +45,40 @@ const IMPURE: [(&str, &str); 10] = [
 
 /// Crates of the network and of async, and where they may be named: everything else is synchronous.
 const NETWORK_CRATES: [&str; 5] = ["tokio", "aws_", "hyper", "s3s", "futures"];
-const NETWORK_ROOMS: [&str; 3] = ["src/aws/", "src/sink/", "src/source/s3/"];
+const NETWORK_ROOMS: [&str; 5] =
+    ["src/aws/", "src/sink/", "src/source/queue/", "src/source/s3/", "src/telemetry/"];
 
 /// Rooms at the edge: they use the core, the core does not know them.
-const EDGES: [&str; 12] = [
-    "aws", "backtest", "lake", "cli", "eval", "sink", "source", "scan", "error", "simulate", "report",
+const EDGES: [&str; 15] = [
+    "aws",
+    "backtest",
+    "cli",
+    "error",
+    "eval",
+    "lake",
+    "report",
+    "scan",
+    "schema",
+    "simulate",
+    "sink",
+    "source",
+    "state",
+    "telemetry",
     "watch",
 ];
 
 /// Rooms of the core that a room may not know: everything to its right in the flow of data.
 /// `net` is the vocabulary of all; `alert` writes up what `detect` found.
-const RIGHT_OF: [(&str, &[&str]); 9] = [
+const RIGHT_OF: [(&str, &[&str]); 10] = [
     ("net", &["window", "baseline", "detect", "alert", "pipeline", "gunzip", "config"]),
     ("record", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("gunzip", &["window", "baseline", "detect", "alert", "pipeline", "config"]),
     ("window", &["baseline", "guardduty", "detect", "alert", "pipeline"]),
     ("guardduty", &["baseline", "detect", "alert", "pipeline", "config"]),
     ("baseline", &["detect", "alert", "pipeline", "retrospective"]),
-    ("detect", &["pipeline", "retrospective"]),
-    ("alert", &["pipeline", "retrospective"]),
+    ("detect", &["alert", "enrich", "pipeline", "retrospective"]),
+    ("alert", &["enrich", "pipeline", "retrospective"]),
+    ("enrich", &["baseline", "detect", "pipeline", "config"]),
     ("retrospective", &["pipeline"]),
 ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::build::{Provenance, common, quoted, rfc3339, rounded};
 use super::guardduty;
-use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, SCHEMA};
+use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, Known, SCHEMA};
 use super::text;
 use crate::baseline::eni::Tier;
 use crate::detect::Severity;
@@ -104,6 +104,8 @@ pub fn build_alone(
         destinations_more: (sighting.ends.len() - destinations.len()) as u64,
         destinations,
         guardduty: guardduty::alone(finding, reason(sighting.place).to_owned()),
+        known: Known::default(),
+        suppressions: Vec::new(),
         coverage: coverage(sighting),
         baseline: BaselineInfo {
             tier: standing.tier.as_str().into(),
@@ -118,6 +120,7 @@ pub fn build_alone(
         sentence: sentence(finding, sighting),
         snapshot_hash: provenance.snapshot_hash.to_string(),
         config_hash: provenance.config_hash.to_string(),
+        tables: Vec::new(),
         version: env!("CARGO_PKG_VERSION").into(),
         objects_more: provenance.objects_more + (provenance.objects.len() - objects.len()) as u64,
         objects,

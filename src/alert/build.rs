@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::counterfactual::counterfactuals;
 use super::guardduty;
-use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, SCHEMA};
-use super::text;
+use super::model::{Alert, AlertCoverage, BaselineInfo, Destination, Evidence, Known, SCHEMA};
+use super::{suppression, text};
 use crate::detect::{Against, Incident, Subject, UnitKind};
 use crate::limits::OBJECTS_PER_HOUR_NAMED_MAX;
 use crate::net::Prefix;
@@ -50,6 +50,11 @@ pub fn build(
     // Names are shared: the alerts of an hour all came from the same objects.
     let objects: Vec<Arc<str>> =
         provenance.objects.iter().take(OBJECTS_PER_HOUR_NAMED_MAX).cloned().collect();
+    let (first_second, last_second) = match traffic.last_second {
+        // All of it was refused: nothing went, so its hours say when.
+        0 => (incident.first_hour.start_second(), incident.best_hour.end_second()),
+        last => (i64::from(traffic.first_second), i64::from(last)),
+    };
     let mut alert = Alert {
         schema: SCHEMA.into(),
         id: incident.id.0.clone(),
@@ -68,8 +73,8 @@ pub fn build(
         protocol,
         port,
         role: if matches!(incident.subject, Subject::Served(_)) { "served" } else { "client" }.into(),
-        first_seen: rfc3339(i64::from(traffic.first_second)),
-        last_seen: rfc3339(i64::from(traffic.last_second)),
+        first_seen: rfc3339(first_second),
+        last_seen: rfc3339(last_second),
         window_start: rfc3339(incident.first_hour.start_second()),
         severity: incident.severity(),
         score: rounded(incident.risk()),
@@ -86,6 +91,8 @@ pub fn build(
         destinations: traffic.reaches.iter().map(destination).collect(),
         destinations_more: traffic.reaches_more,
         guardduty: guardduty::of_incident(incident),
+        known: Known::default(),
+        suppressions: suppression::of_incident(incident),
         coverage: coverage(incident),
         baseline: BaselineInfo {
             tier: best.tier.as_str().into(),
@@ -100,6 +107,7 @@ pub fn build(
         sentence: String::new(),
         snapshot_hash: provenance.snapshot_hash.to_string(),
         config_hash: provenance.config_hash.to_string(),
+        tables: Vec::new(),
         version: env!("CARGO_PKG_VERSION").into(),
         objects_more: provenance.objects_more + (provenance.objects.len() - objects.len()) as u64,
         objects,

@@ -7,6 +7,7 @@ mod counterfactual;
 mod guardduty;
 pub mod model;
 pub mod render;
+mod suppression;
 mod text;
 
 pub use crate::detect::Severity;
@@ -14,4 +15,5 @@ pub use alone::{Standing, build_alone};
 pub(crate) use build::rfc3339;
 pub use build::{Provenance, build};
 pub use model::Alert;
-pub(crate) use text::bytes as bytes_text;
+pub use suppression::count_hidden;
+pub(crate) use text::bytes as human_bytes;

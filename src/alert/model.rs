@@ -1,7 +1,9 @@
 //! The alert: versioned, self-explaining, stable under replay.
 
+use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Severity;
@@ -10,7 +12,7 @@ use crate::detect::Severity;
 pub const SCHEMA: &str = "outflow.alert.v1";
 
 /// What one detector saw, and what it would have expected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Detector id, `D1`..`D8` or `S1`, see the table in `detect`; `GD` for GuardDuty alone.
     pub id: String,
@@ -31,7 +33,7 @@ pub struct Evidence {
 }
 
 /// What would have kept this quiet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counterfactual {
     /// `egress_bytes_below` or a named change.
     pub kind: String,
@@ -42,7 +44,7 @@ pub struct Counterfactual {
 }
 
 /// Coverage of the windows behind an alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertCoverage {
     /// Hours behind the incident.
     pub hours: u32,
@@ -57,7 +59,7 @@ pub struct AlertCoverage {
 }
 
 /// What the baseline was when the alert was scored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BaselineInfo {
     /// `learning`, `young` or `mature`.
     pub tier: String,
@@ -74,7 +76,7 @@ pub struct BaselineInfo {
 }
 
 /// One of the destinations behind an alert.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Destination {
     /// Address or prefix.
     pub peer: String,
@@ -89,7 +91,7 @@ pub struct Destination {
 }
 
 /// What GuardDuty says about an incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardDuty {
     /// `agrees`, `silent`, `not_applicable` (IPv6: its findings from flow logs do not cover it),
     /// `not_given` (no findings were read), or `alone` (it speaks, and nothing of ours does).
@@ -109,7 +111,7 @@ impl Default for GuardDuty {
 }
 
 /// A finding that is about an incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardDutyFinding {
     /// Its ARN.
     pub id: String,
@@ -132,8 +134,82 @@ pub struct GuardDutyFinding {
     pub last_seen: String,
 }
 
+/// What tables that were given say about the other end. Empty texts and absent numbers: nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Known {
+    /// The operator's name of its prefix.
+    pub name: String,
+    /// AWS service, by AWS's list of ranges.
+    pub service: String,
+    /// Region of that service's range.
+    pub service_region: String,
+    /// Autonomous system.
+    pub asn: Option<u32>,
+    /// Who runs it.
+    pub as_name: String,
+    /// Country, ISO 3166 alpha-2.
+    pub country: String,
+}
+
+impl Known {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Known {
+    /// `backup-partner, AWS S3 of eu-west-1, AS64500 Example Hosting (NL)`; empty when nothing is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if !self.name.is_empty() {
+            parts.push(self.name.clone());
+        }
+        if !self.service.is_empty() {
+            parts.push(format!("AWS {} of {}", self.service, self.service_region));
+        }
+        let system = self.asn.map(|asn| format!("AS{asn} {}", self.as_name).trim_end().to_owned());
+        match (system, self.country.as_str()) {
+            (Some(system), "") => parts.push(system),
+            (Some(system), country) => parts.push(format!("{system} ({country})")),
+            (None, "") => {}
+            (None, country) => parts.push(country.to_owned()),
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// A file beside the logs that the alert depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TableVersion {
+    /// `ip_ranges`, `asn_db`, `country_db`, `names` or `suppressions`.
+    pub kind: String,
+    /// BLAKE3 of its bytes, the first 16 hex digits.
+    pub blake3: String,
+}
+
+/// A suppression that is about the incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MatchedSuppression {
+    /// Its id.
+    pub id: String,
+    /// What it did: `hidden`, `not_needed` (it would not have been told anyway), `over_cap`, `expired`
+    /// or `independent_finding` (GuardDuty knows something that whoever granted it did not).
+    pub outcome: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The ticket in which it was granted.
+    pub ticket: String,
+    /// First day on which it holds no more, `YYYY-MM-DD`.
+    pub expires: String,
+    /// Most bytes a day that it covers.
+    pub max_bytes_per_day: u64,
+    /// IP bytes sent on the day in all incidents that it is about.
+    pub day_bytes: u64,
+}
+
 /// An incident. One line of the JSONL contract.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// `outflow.alert.v1`.
     pub schema: String,
@@ -183,7 +259,7 @@ pub struct Alert {
     /// Whether `watch` sends it.
     pub emitted: bool,
     /// `budget`, `high`, `fleet_change`, `guardduty`, or why it was kept back: `below_threshold`,
-    /// `learning`, `continues`, `guardduty_low`.
+    /// `learning`, `continues`, `guardduty_low`, `suppressed`.
     pub emitted_reason: String,
     /// Event time at which `watch` would have sent it, RFC 3339 UTC; the time it was kept back
     /// when it was not sent.
@@ -209,6 +285,12 @@ pub struct Alert {
     /// What GuardDuty says about it.
     #[serde(default)]
     pub guardduty: GuardDuty,
+    /// What tables that were given say about the destination.
+    #[serde(default, skip_serializing_if = "Known::is_empty")]
+    pub known: Known,
+    /// Suppressions that are about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressions: Vec<MatchedSuppression>,
     /// Coverage of its windows.
     pub coverage: AlertCoverage,
     /// The baseline it was scored against.
@@ -223,6 +305,9 @@ pub struct Alert {
     pub snapshot_hash: String,
     /// Hash of the configuration that scoring depends on.
     pub config_hash: String,
+    /// Files beside the logs that it depends on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableVersion>,
     /// Version of outflow.
     pub version: String,
     /// Input objects of its windows, sorted; at most `limits::OBJECTS_PER_HOUR_NAMED_MAX`.

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::detect::{Settings, Threshold};
 use crate::lake::{COVERAGE, Lake, LakeError, Partition};
 use crate::pipeline::{Output, Pipeline};
+use crate::scan::Beside;
 use crate::window::{ClosedHour, Day, EniClass, EniHour, Hour};
 
 /// What scoring the lake again gave.
@@ -48,6 +49,7 @@ pub struct Rescored {
 pub fn rescore(
     lake: &Lake,
     config: &Config,
+    beside: &Beside,
     settings: &Settings,
     days: &RangeInclusive<Day>,
     with_headroom: bool,
@@ -59,7 +61,8 @@ pub fn rescore(
         }
     }
     let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
-    let mut pipeline = Pipeline::new(settings.clone(), &config.hash(), lateness_seconds);
+    let pipeline = Pipeline::new(settings.clone(), &beside.config_hash(config), lateness_seconds);
+    let mut pipeline = beside.clone().into_pipeline(pipeline);
     let mut taken = Taken { days: days.clone(), alerts: Vec::new() };
     let mut rescored =
         Rescored { alerts: Vec::new(), thresholds: BTreeMap::new(), enis: 0, days: 0, headroom: Vec::new() };

@@ -11,7 +11,7 @@ use super::own_tail::OwnTail;
 use super::robust::{median, shrink};
 use super::series::HOUR_WEIGHT;
 use crate::limits::HISTORY_DAYS;
-use crate::net::Prefix;
+use crate::net::{Prefix, PrefixTable};
 use crate::window::{Day, Hour};
 
 /// AWS service names that say who owns the range, not who answers: any customer's instance or
@@ -94,20 +94,17 @@ impl<'de> Deserialize<'de> for DestinationKey {
 /// Prefixes with the operator's names for them.
 #[derive(Clone, Debug, Default)]
 pub struct NamedPrefixes {
-    /// Longest prefix first.
-    entries: Vec<(Prefix, Arc<str>)>,
+    table: PrefixTable<Arc<str>>,
 }
 
 impl NamedPrefixes {
     /// A table of (prefix, name).
-    pub fn new(mut entries: Vec<(Prefix, Arc<str>)>) -> Self {
-        entries.sort_by(|a, b| b.0.len128().cmp(&a.0.len128()).then_with(|| a.cmp(b)));
-        Self { entries }
+    pub fn new(entries: Vec<(Prefix, Arc<str>)>) -> Self {
+        Self { table: PrefixTable::new(entries) }
     }
 
     fn find(&self, peer: Prefix) -> Option<Arc<str>> {
-        let holds = |(p, _): &&(Prefix, Arc<str>)| p.len128() <= peer.len128() && p.contains(peer.addr());
-        self.entries.iter().find(holds).map(|(_, name)| Arc::clone(name))
+        self.table.find(peer).cloned()
     }
 }
 

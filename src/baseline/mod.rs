@@ -171,8 +171,27 @@ impl History {
         })
     }
 
+    /// The history that [`Self::rows`] were of.
+    ///
+    /// # Errors
+    /// When a row's state is none of ours.
+    pub fn from_rows(rows: &[SnapshotRow]) -> Result<Self, serde_json::Error> {
+        let mut history = Self::default();
+        for row in rows {
+            let (account, region): (Arc<str>, Arc<str>) =
+                (row.account.as_str().into(), row.region.as_str().into());
+            if row.scope == "fleet" {
+                history.fleets.insert((account, region), serde_json::from_str(&row.state)?);
+            } else {
+                let id = EniId { account, region, eni: row.eni.as_str().into() };
+                history.enis.insert(id, serde_json::from_str(&row.state)?);
+            }
+        }
+        Ok(history)
+    }
+
     /// The rows that a snapshot is stored as, sorted.
-    fn rows(&self) -> Vec<SnapshotRow> {
+    pub fn rows(&self) -> Vec<SnapshotRow> {
         let fleets = self.fleets.iter().map(|((account, region), fleet)| SnapshotRow {
             scope: "fleet".into(),
             account: account.to_string(),

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::report::ReportArgs;
 use super::s3_args::S3Args;
+use super::tables::TableArgs;
+use super::watch_args::WATCH_EXAMPLES;
+pub(super) use super::watch_args::WatchArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
 use crate::sink::Topic;
@@ -83,10 +87,24 @@ pub(super) enum Verb {
     /// Scan flow logs: files, folders, globs, `s3://BUCKET/PREFIX`, or `-` for the standard input
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Read what a queue announces, for as long as it runs, and tell as hours close
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Box<WatchArgs>),
     /// Write the flow logs of a simulated fleet, with labels of what was hidden in them
     Simulate(SimulateArgs),
     /// Show all evidence of one alert
     Explain(ExplainArgs),
+    /// Write the lake as one HTML file to look at: incidents, evidence, coverage, fleet
+    #[command(after_help = super::report::EXAMPLES)]
+    Report(ReportArgs),
+    /// Roll a lake up by network interface, destination or incident, as CSV or Parquet
+    Export(super::export::ExportArgs),
+    /// Print DDL for Athena, views for `DuckDB`, or the JSON Schema of an alert
+    #[command(subcommand)]
+    Schema(super::schema::SchemaVerb),
+    /// Add, test and list suppressions: known traffic that need not be told, for a while
+    #[command(subcommand)]
+    Suppress(super::suppress::SuppressVerb),
     /// Score a lake's stored hours again: what another configuration would tell, and what it would
     /// let pass
     Backtest(BacktestArgs),
@@ -134,6 +152,8 @@ pub(super) struct ScanArgs {
     /// `aws guardduty get-findings` prints; overrides the configuration
     #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
     pub(super) guardduty: Vec<String>,
+    #[command(flatten)]
+    pub(super) tables: TableArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Also the incidents that were kept back, with the reason
@@ -197,6 +217,10 @@ pub(super) enum Format {
     Jsonl,
     /// For spreadsheets; cells that would be read as formulas are quoted.
     Csv,
+    /// OCSF Detection Findings (class 2004), one JSON object a line: Security Lake, SIEMs.
+    Ocsf,
+    /// AWS Security Finding Format, one JSON object a line: `aws securityhub batch-import-findings`.
+    Asff,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ use crate::backtest::{
 use crate::config::Config;
 use crate::error::Error;
 use crate::lake::{Lake, LakeWriter};
+use crate::scan::Beside;
 use crate::window::{Day, Hour};
 
 /// Changes shown of each kind in a table.
@@ -35,8 +36,9 @@ pub(super) fn run(args: &BacktestArgs, config: &Config, term: Term) -> Result<u8
     let days = first..=last;
     let mut output = args.alerts.as_deref().map(|path| Output::open(Some(path), false, term)).transpose()?;
     let lake = Lake::open(&args.lake)?;
-    let settings = crate::scan::settings(config);
-    let after = rescore(&lake, config, &settings, &days, args.headroom)?;
+    let beside = Beside::load(config)?;
+    let settings = beside.settings(config);
+    let after = rescore(&lake, config, &beside, &settings, &days, args.headroom)?;
     if after.days == 0 {
         return Err(Error::usage(
             format!("no hours of those days in {}", args.lake.display()),
@@ -50,7 +52,7 @@ pub(super) fn run(args: &BacktestArgs, config: &Config, term: Term) -> Result<u8
     output.map_or(Ok(()), Output::finish)?;
     if args.save {
         let measured = after.thresholds.keys().next_back().copied().unwrap_or_default();
-        save(&LakeWriter::create(&args.lake)?, measured, &config.hash(), &after.headroom)?;
+        save(&LakeWriter::create(&args.lake)?, measured, &beside.config_hash(config), &after.headroom)?;
     }
     let comparison = compare(&before, &after.alerts);
     let text = match args.format {

@@ -16,6 +16,7 @@ use super::text::{bytes, plural};
 use crate::alert::Alert;
 use crate::config::Config;
 use crate::error::Error;
+use crate::report::ReportOptions;
 use crate::scan::ScanOptions;
 use crate::simulate::{Label, SimFormat, SimulateOptions, labels_csv};
 
@@ -77,7 +78,10 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     if report.seen.stopped {
         return Ok(INTERRUPTED);
     }
-    term.say(&next_steps(&root, &lake, alerts.iter().find(|alert| alert.emitted)));
+    let page = root.join("report.html");
+    let output = Output::open(Some(&page), true, term)?;
+    super::report::write(&lake, &ReportOptions::default(), config, output)?;
+    term.say(&next_steps(&root, &lake, &page, alerts.iter().find(|alert| alert.emitted)));
     Ok(0)
 }
 
@@ -111,8 +115,12 @@ fn folder(dir: Option<&Path>) -> Result<PathBuf, Error> {
     Ok(root)
 }
 
-fn next_steps(root: &Path, lake: &Path, first: Option<&Alert>) -> String {
-    let mut out = format!("{BOLD}Next{BOLD:#}\n  everything is in {}\n", root.display());
+fn next_steps(root: &Path, lake: &Path, page: &Path, first: Option<&Alert>) -> String {
+    let mut out = format!(
+        "{BOLD}Next{BOLD:#}\n  open {} in a browser\n  everything is in {}\n",
+        page.display(),
+        root.display()
+    );
     if let Some(alert) = first {
         let _ = writeln!(out, "  outflow explain {} --lake {}", alert.id, lake.display());
     }

@@ -6,17 +6,28 @@ mod backtest;
 mod demo;
 mod eval;
 mod explain;
+mod export;
 mod printer;
 mod progress;
 mod publish;
 mod render;
+mod report;
 mod retrospective;
 mod s3_args;
 mod scan;
+mod schema;
 mod simulate;
 mod summary;
+mod suppress;
+mod tables;
 mod term;
 mod text;
+#[cfg(feature = "aws")]
+mod watch;
+#[cfg(not(feature = "aws"))]
+#[path = "watch_absent.rs"]
+mod watch;
+mod watch_args;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -63,6 +74,10 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
         Verb::Eval(args) => eval::run(args, term),
         Verb::Explain(args) => explain::run(args, term),
+        Verb::Report(args) => report::run(args, &load_config(cli)?, term),
+        Verb::Schema(verb) => schema::run(verb, term),
+        Verb::Export(args) => export::run(args, &load_config(cli)?, term),
+        Verb::Suppress(verb) => suppress::run(verb, term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
@@ -72,6 +87,7 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         }
         Verb::Demo(args) => demo::run(args, &load_config(cli)?, term),
         Verb::Simulate(args) => simulate::run(args, term),
+        Verb::Watch(args) => watch::run(args, &load_config(cli)?, term),
     }
 }
 

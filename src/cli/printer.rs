@@ -6,6 +6,7 @@ use super::args::{Format, ScanArgs};
 use super::render::{Block, csv_line, head, header, json_line};
 use super::term::{Output, Term};
 use crate::alert::Alert;
+use crate::alert::render::{asff, ocsf};
 use crate::error::Error;
 
 /// Prints the alerts of a scan.
@@ -61,6 +62,8 @@ impl Printer {
             match self.format {
                 Format::Table => self.blocks.push(Block::new(alert)),
                 Format::Jsonl => self.output.write(&json_line(alert))?,
+                Format::Ocsf => self.output.write(&format!("{}\n", ocsf(alert)))?,
+                Format::Asff => self.output.write(&format!("{}\n", asff(alert)))?,
                 Format::Csv => {
                     self.header()?;
                     self.output.write(&csv_line(alert))?;

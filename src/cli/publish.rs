@@ -1,7 +1,6 @@
 //! `--sns-topic-arn`: alerts to Amazon SNS beside what is printed, or, with `--sns-dry-run`, the
 //! messages to the standard error.
 
-use super::args::ScanArgs;
 use super::term::{BOLD, Term};
 use super::text::{plural, safe};
 use crate::alert::Alert;
@@ -26,11 +25,11 @@ pub(super) enum Publisher {
 }
 
 impl Publisher {
-    /// Sets up what `args` ask for. `s3` is the way to AWS, flags included.
-    pub(super) fn open(args: &ScanArgs, s3: &S3, term: Term) -> Result<Self, Error> {
-        Ok(match &args.sns_topic_arn {
+    /// Sets up the way to `topic`, if any. `s3` is the way to AWS, flags included.
+    pub(super) fn open(topic: Option<&Topic>, is_dry: bool, s3: &S3, term: Term) -> Result<Self, Error> {
+        Ok(match topic {
             None => Self::None,
-            Some(topic) if args.sns_dry_run => Self::Shown { topic: topic.clone(), term },
+            Some(topic) if is_dry => Self::Shown { topic: topic.clone(), term },
             Some(topic) => Self::Topic(Box::new(SnsSink::connect(topic.clone(), s3)?)),
         })
     }
@@ -46,6 +45,26 @@ impl Publisher {
             Self::Topic(sink) => sink.publish(alerts)?,
         }
         Ok(())
+    }
+
+    /// Tries again what failed so often in a row that it was given up.
+    #[cfg(feature = "aws")]
+    pub(super) fn try_anew(&mut self) {
+        if let Self::Topic(sink) = self {
+            sink.try_anew();
+        }
+    }
+
+    /// Alerts that were not delivered so far.
+    #[cfg(feature = "aws")]
+    pub(super) fn undelivered_alerts(&self) -> u64 {
+        if let Self::Topic(sink) = self { sink.delivery().undelivered_alerts() } else { 0 }
+    }
+
+    /// Why the last of them was not, with the remedy, one line.
+    #[cfg(feature = "aws")]
+    pub(super) fn last_fault(&self) -> Option<String> {
+        if let Self::Topic(sink) = self { sink.last_fault() } else { None }
     }
 
     /// Says what became of the alerts. Whether all were delivered.

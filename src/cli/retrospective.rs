@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::args::{Format, ScanArgs};
 use super::progress::{self, Meter};
-use super::render::{WIDTH, cell, service, sheet_row};
+use super::render::{WIDTH, csv_row, defused, service};
 use super::summary::seen_only;
 use super::term::{BOLD, DIM, Output, Term};
 use super::text::{bytes, fit, plural, safe, wrap};
@@ -54,6 +54,7 @@ pub(super) fn run(
     options: &ScanOptions,
     term: Term,
 ) -> Result<Seen, Error> {
+    let render = rendering(args.output.format)?;
     let mut output = Output::open(args.output.out.as_deref(), args.output.force, term)?;
     progress::catch_interrupts();
     let meter = Meter::new(term, objects.len() as u64, objects.iter().map(|object| object.bytes).sum());
@@ -64,7 +65,7 @@ pub(super) fn run(
     let took = progress::now().duration_since(start);
     let left_out = survey.left_out();
     let ranked = survey.rank(usize::from(args.per_eni));
-    output.write(&rendered(&ranked, args.output.format))?;
+    output.write(&render(&ranked))?;
     output.finish()?;
     term.say(&seen_only(&report.seen, took, term.verbose));
     let number = plural(ranked.len() as u64, "destination");
@@ -77,15 +78,22 @@ pub(super) fn run(
     Ok(report.seen)
 }
 
-fn rendered(ranked: &[Ranked], format: Format) -> String {
+/// How rows are printed. They are an order of reading, not findings: standards for those do not fit.
+fn rendering(format: Format) -> Result<fn(&[Ranked]) -> String, Error> {
     match format {
-        Format::Jsonl => ranked.iter().map(json_line).collect(),
-        Format::Csv => {
-            let lines = ranked.iter().map(|r| sheet_row(&cells(r).map(|text| cell(&text))));
-            std::iter::once(sheet_row(&HEADER)).chain(lines).collect()
-        }
-        Format::Table => table(ranked),
+        Format::Jsonl => Ok(|ranked| ranked.iter().map(json_line).collect()),
+        Format::Csv => Ok(sheet),
+        Format::Table => Ok(table),
+        Format::Ocsf | Format::Asff => Err(Error::usage(
+            "--retrospective ranks destinations, and OCSF and ASFF are for alerts",
+            "use --format jsonl",
+        )),
     }
+}
+
+fn sheet(ranked: &[Ranked]) -> String {
+    let lines = ranked.iter().map(|r| csv_row(&cells(r).map(|text| defused(&text))));
+    std::iter::once(csv_row(&HEADER)).chain(lines).collect()
 }
 
 fn json_line(ranked: &Ranked) -> String {
@@ -250,9 +258,9 @@ mod tests {
     fn jsonl_reads_back_and_the_sheet_defuses_formulas() {
         let mut hostile = row();
         hostile.destination = "=cmd|' /C calc'!A0".into();
-        let line = rendered(&[hostile.clone()], Format::Jsonl);
+        let line = json_line(&hostile);
         assert_eq!(serde_json::from_str::<Ranked>(&line).unwrap(), hostile);
-        let sheet = rendered(&[hostile], Format::Csv);
+        let sheet = sheet(&[hostile]);
         let mut reader = ::csv::Reader::from_reader(sheet.as_bytes());
         assert_eq!(reader.headers().unwrap().len(), HEADER.len());
         let record = reader.records().next().unwrap().unwrap();

@@ -69,7 +69,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         let seen = retrospective::run(args, listing.objects, &config, &options, term)?;
         return Ok(exit_code(&ScanReport { seen, ..ScanReport::default() }, None, unreadable));
     }
-    let mut publisher = Publisher::open(args, &aws, term)?;
+    let mut publisher = Publisher::open(args.sns_topic_arn.as_ref(), args.sns_dry_run, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
     let options = ScanOptions {
         from,
@@ -140,6 +140,7 @@ fn with_overrides(args: &ScanArgs, config: &Config) -> Config {
     if let Some(minutes) = args.lateness {
         config.input.lateness_minutes = minutes;
     }
+    args.tables.over(&mut config);
     config
 }
 
@@ -238,7 +239,8 @@ mod tests {
     fn report(objects_failed: u64, stopped: bool, severity: Severity, emitted: bool) -> ScanReport {
         let mut found = Found::default();
         found.note(&alert("a", severity, emitted));
-        ScanReport { seen: Seen { objects_failed, stopped, ..Seen::default() }, found }
+        let seen = Seen { objects_failed, stopped, ..Seen::default() };
+        ScanReport { seen, found, ..ScanReport::default() }
     }
 
     #[test]

@@ -21,6 +21,13 @@ const INDENT: usize = 11;
 pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String {
     let seen = &report.seen;
     let mut out = seen_only(seen, took, all);
+    if report.found.suppressed > 0 {
+        let hits = report.suppressed.iter().map(|(id, hits)| format!("{id} {}", count(*hits)));
+        let hits = hits.collect::<Vec<_>>().join(", ");
+        let text =
+            format!("{} hidden (--all shows them): {hits}", plural(report.found.suppressed, "incident"));
+        line(&mut out, "known", &text);
+    }
     let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
     if is_learning(seen) {
         let text = "All interfaces are still learning: in less than 3 days of history nearly everything is new, and \

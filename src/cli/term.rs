@@ -132,6 +132,19 @@ impl Output {
         written.map_err(|source| self.failed(source))
     }
 
+    /// Adds bytes that are no text, as they are.
+    pub(super) fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.flush()?;
+        let written = match self {
+            Self::Stdout(_) => io::stdout().lock().write_all(bytes),
+            Self::File { file, .. } => {
+                let mut file = file.get_ref().as_inner();
+                file.write_all(bytes)
+            }
+        };
+        written.map_err(|source| self.failed(source))
+    }
+
     /// Lets the reader see what was written so far.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let flushed = match self {

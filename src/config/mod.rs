@@ -15,6 +15,7 @@ pub use read::field_names;
 pub use s3::{S3, S3Bucket};
 pub(crate) use s3::{is_account, is_role_arn};
 
+use crate::baseline::destination::NamedPrefixes;
 use crate::error::Error;
 use crate::net::{Addr, Prefix};
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub groups: BTreeMap<String, String>,
     /// `[detect]`: how much to tell.
     pub detect: Detect,
+    /// `[enrich]`: tables about the rest of the world.
+    pub enrich: Enrich,
     /// `[s3]`: how inputs in S3 are reached. Not part of the hash: where bytes lie changes no score.
     pub s3: S3,
 }
@@ -76,6 +79,19 @@ pub struct NamedPrefix {
     pub prefix: Prefix,
 }
 
+/// `[enrich]`: files, each optional. Hashes of their contents are on alerts, not their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enrich {
+    /// `ip_ranges`: AWS's `ip-ranges.json`; names the service where records do not.
+    pub ip_ranges: Option<String>,
+    /// `asn_db`: MaxMind-format database of autonomous systems.
+    pub asn_db: Option<String>,
+    /// `country_db`: MaxMind-format database of countries.
+    pub country_db: Option<String>,
+    /// `names`: CSV with the columns `prefix` and `name`; each name counts as one destination.
+    pub names: Option<String>,
+}
+
 /// `[detect]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detect {
@@ -88,11 +104,18 @@ pub struct Detect {
     /// `volume_ceiling_bytes`: application bytes to one destination in an hour above which an incident is
     /// always told, learned or not. Default: none.
     pub volume_ceiling_bytes: Option<u64>,
+    /// `suppressions`: file of suppressions, as `outflow suppress` keeps it. Default: none.
+    pub suppressions: Option<String>,
 }
 
 impl Default for Detect {
     fn default() -> Self {
-        Self { budget_per_day_per_1000_enis: 5.0, volume_floor_bytes: 10 << 20, volume_ceiling_bytes: None }
+        Self {
+            budget_per_day_per_1000_enis: 5.0,
+            volume_floor_bytes: 10 << 20,
+            volume_ceiling_bytes: None,
+            suppressions: None,
+        }
     }
 }
 
@@ -113,6 +136,12 @@ impl Config {
     /// All mistakes, with their lines.
     pub fn parse(text: &str, file: &str) -> Result<Self, Problems> {
         read::read(text, file)
+    }
+
+    /// The prefixes that count as one destination each.
+    pub fn named_prefixes(&self) -> NamedPrefixes {
+        let named = self.network.prefixes.iter().map(|p| (p.prefix, p.name.as_str().into()));
+        NamedPrefixes::new(named.collect())
     }
 
     /// Hash of everything a score depends on, 16 hex digits. Equal configurations have equal
@@ -160,6 +189,12 @@ prefix = "192.0.2.0/25"
 budget_per_day_per_1000_enis = 2
 volume_floor_bytes = 1048576
 volume_ceiling_bytes = 10_737_418_240
+suppressions = "suppressions.toml"
+[enrich]
+ip_ranges = "ip-ranges.json"
+asn_db = "asn.mmdb"
+country_db = "country.mmdb"
+names = "names.csv"
 [s3]
 region = "eu-west-1"
 profile = "audit"
@@ -195,6 +230,13 @@ requester_pays = false
         assert!((config.detect.budget_per_day_per_1000_enis - 2.0).abs() < 1e-12);
         assert_eq!(config.detect.volume_floor_bytes, 1 << 20);
         assert_eq!(config.detect.volume_ceiling_bytes, Some(10 << 30));
+        assert_eq!(config.detect.suppressions.as_deref(), Some("suppressions.toml"));
+        let files = &config.enrich;
+        let files = [&files.ip_ranges, &files.asn_db, &files.country_db, &files.names];
+        assert_eq!(
+            files.map(|file| file.as_deref().unwrap()).concat(),
+            "ip-ranges.jsonasn.mmdbcountry.mmdbnames.csv"
+        );
     }
 
     #[test]

@@ -12,11 +12,13 @@ use super::problem::nearest;
 use super::{Config, NamedPrefix, Problem, Problems};
 use crate::net::{Addr, Prefix};
 
-const SECTIONS: [&str; 5] = ["input", "network", "groups", "detect", "s3"];
+const SECTIONS: [&str; 6] = ["input", "network", "groups", "detect", "enrich", "s3"];
 const INPUT: [&str; 3] = ["format_fields", "lateness_minutes", "guardduty"];
 const NETWORK: [&str; 3] = ["internal", "resolvers", "prefix"];
 const PREFIX: [&str; 2] = ["name", "prefix"];
-const DETECT: [&str; 3] = ["budget_per_day_per_1000_enis", "volume_floor_bytes", "volume_ceiling_bytes"];
+const DETECT: [&str; 4] =
+    ["budget_per_day_per_1000_enis", "volume_floor_bytes", "volume_ceiling_bytes", "suppressions"];
+const ENRICH: [&str; 4] = ["ip_ranges", "asn_db", "country_db", "names"];
 
 type Value<'a, 'i> = &'a Spanned<DeValue<'i>>;
 
@@ -51,6 +53,7 @@ impl Reader<'_> {
             "input" => reader.input(value, config),
             "network" => reader.network(value, config),
             "groups" => reader.groups(value, config),
+            "enrich" => reader.enrich(value, config),
             "s3" => reader.s3(value, &mut config.s3),
             _ => reader.detect(value, config),
         });
@@ -132,10 +135,27 @@ impl Reader<'_> {
                 let floor = reader.integer(value, "detect.volume_floor_bytes", 0..=i64::MAX);
                 detect.volume_floor_bytes = floor.unwrap_or_default();
             }
+            "suppressions" => {
+                detect.suppressions = reader.string(value, "detect.suppressions").map(str::to_owned);
+            }
             _ => {
                 let ceiling = reader.integer(value, "detect.volume_ceiling_bytes", 1..=i64::MAX);
                 detect.volume_ceiling_bytes = ceiling;
             }
+        });
+    }
+
+    fn enrich(&mut self, value: Value<'_, '_>, config: &mut Config) {
+        let Some(table) = self.table(value, "enrich") else { return };
+        let files = &mut config.enrich;
+        self.keys(table, "enrich", &ENRICH, |reader, key, value| {
+            let file = match key {
+                "ip_ranges" => &mut files.ip_ranges,
+                "asn_db" => &mut files.asn_db,
+                "country_db" => &mut files.country_db,
+                _ => &mut files.names,
+            };
+            *file = reader.string(value, &format!("enrich.{key}")).map(str::to_owned);
         });
     }
 

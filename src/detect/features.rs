@@ -1,6 +1,7 @@
 //! What the detectors look at, from one closed ENI-hour.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Settings;
 use super::protocol::RareEvent;
@@ -54,7 +55,7 @@ pub struct KeyHour {
     /// Last packet, Unix seconds.
     pub last_second: u32,
     /// AWS service of the peers, empty when unknown.
-    pub service: std::sync::Arc<str>,
+    pub service: Arc<str>,
     /// Largest peers, by bytes sent.
     pub reaches: Vec<Reach>,
     /// Peers beyond those.
@@ -82,7 +83,7 @@ impl KeyHour {
         self.last_second = self.last_second.max(flow.last_second);
         self.minutes |= flow.minutes;
         if flow.service > self.service {
-            self.service = std::sync::Arc::clone(&flow.service);
+            self.service = Arc::clone(&flow.service);
         }
         self.reaches.push(Reach {
             egress_bytes: flow.egress_bytes,
@@ -95,7 +96,12 @@ impl KeyHour {
 
     /// Adds another hour, or another destination, of the same incident.
     pub fn merge(&mut self, other: &Self) {
-        let fresh = self.last_second == 0;
+        // A first second counts only where there is traffic: nothing merged in is not 1970.
+        let first_second = match (self.last_second, other.last_second) {
+            (0, _) => other.first_second,
+            (_, 0) => self.first_second,
+            _ => self.first_second.min(other.first_second),
+        };
         self.app_bytes = self.app_bytes.saturating_add(other.app_bytes);
         self.ingress_app_bytes = self.ingress_app_bytes.saturating_add(other.ingress_app_bytes);
         self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
@@ -103,11 +109,10 @@ impl KeyHour {
         self.egress_packets = self.egress_packets.saturating_add(other.egress_packets);
         self.ingress_packets = self.ingress_packets.saturating_add(other.ingress_packets);
         self.egress_records = self.egress_records.saturating_add(other.egress_records);
-        self.first_second =
-            if fresh { other.first_second } else { self.first_second.min(other.first_second) };
+        self.first_second = first_second;
         self.last_second = self.last_second.max(other.last_second);
         if other.service > self.service {
-            self.service = std::sync::Arc::clone(&other.service);
+            self.service = Arc::clone(&other.service);
         }
         for reach in &other.reaches {
             let same =
@@ -130,6 +135,12 @@ impl KeyHour {
             self.reaches_more.saturating_add(self.reaches.len().saturating_sub(REACHES_MAX) as u64);
         self.reaches.truncate(REACHES_MAX);
     }
+}
+
+/// Whether a flow was accepted and is more than a knock.
+pub fn is_transfer(flow: &FlowWindow) -> bool {
+    flow.action != Some(Action::Reject)
+        && (flow.egress_packets >= PACKETS_MIN || flow.egress_app_bytes() >= APP_BYTES_MIN)
 }
 
 /// One ENI-hour, external traffic only.
@@ -177,7 +188,7 @@ impl EniFeatures {
                 }
                 continue;
             }
-            if flow.egress_packets < PACKETS_MIN && flow.egress_app_bytes() < APP_BYTES_MIN {
+            if !is_transfer(flow) {
                 continue;
             }
             if flow.role == Role::Served {
@@ -190,8 +201,10 @@ impl EniFeatures {
                 continue;
             }
             reached.insert(flow.peer.widen(24, 48));
-            let key = DestinationKey::of(flow.peer, &flow.service, &settings.named).rolled_into(rotating);
-            features.add_client(flow, key, rare);
+            let listed = settings.services.find(flow.peer).filter(|_| flow.service.is_empty());
+            let service = listed.unwrap_or(&flow.service);
+            let key = DestinationKey::of(flow.peer, service, &settings.named).rolled_into(rotating);
+            features.add_client(flow, service, key, rare);
         }
         // Rolled up beyond ranges, there were at least as many as the cap lets through.
         let floor = if hour.rollup_level >= 2 { PAIRS_PER_ENI_HOUR_MAX as u64 } else { 0 };
@@ -202,9 +215,18 @@ impl EniFeatures {
         features
     }
 
-    fn add_client(&mut self, flow: &FlowWindow, key: DestinationKey, rare: Option<RareEvent>) {
+    fn add_client(
+        &mut self,
+        flow: &FlowWindow,
+        service: &Arc<str>,
+        key: DestinationKey,
+        rare: Option<RareEvent>,
+    ) {
         let at = self.destinations.entry(key).or_default();
         at.add(flow);
+        if *service > at.service {
+            at.service = Arc::clone(service);
+        }
         self.client_app_bytes = self.client_app_bytes.saturating_add(flow.egress_app_bytes());
         if let Some(event) = rare {
             let bytes = flow.egress_app_bytes();
@@ -216,5 +238,24 @@ impl EniFeatures {
         if flow.role == Role::Client {
             at.ports.insert((flow.protocol, flow.port));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_merged_in_is_not_1970() {
+        let some = KeyHour { first_second: 100, last_second: 200, ..KeyHour::default() };
+        let span = |one: &KeyHour, two: &KeyHour| {
+            let mut merged = one.clone();
+            merged.merge(two);
+            (merged.first_second, merged.last_second)
+        };
+        assert_eq!(span(&some, &KeyHour::default()), (100, 200));
+        assert_eq!(span(&KeyHour::default(), &some), (100, 200));
+        let earlier = KeyHour { first_second: 50, last_second: 60, ..KeyHour::default() };
+        assert_eq!(span(&some, &earlier), (50, 200));
     }
 }

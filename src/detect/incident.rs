@@ -12,6 +12,7 @@ use super::evidence::Family;
 use super::features::KeyHour;
 use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
 use super::score::{Score, Severity};
+use super::suppress::{Matched, Suppressions};
 use super::told::{Cause, Recent, Told};
 use super::unit::{Subject, UnitKind};
 use crate::baseline::eni::Tier;
@@ -39,7 +40,7 @@ const FLEET_RISK_MAX: f64 = 15.0;
 const REMEMBERED_MAX: usize = 200_000;
 
 /// Stable identity of an incident: hash of (account, ENI, subject, UTC day).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct IncidentId(pub String);
 
 impl IncidentId {
@@ -68,6 +69,8 @@ pub enum Kept {
     Learning,
     /// Kept back: the same cause was told before and has not grown.
     Continues,
+    /// Kept back: somebody answers for it.
+    Suppressed,
 }
 
 impl Kept {
@@ -80,6 +83,7 @@ impl Kept {
             Self::BelowThreshold => "below_threshold",
             Self::Learning => "learning",
             Self::Continues => "continues",
+            Self::Suppressed => "suppressed",
         }
     }
 
@@ -131,6 +135,8 @@ pub struct Incident {
     pub coverage: IncidentCoverage,
     /// What GuardDuty says about it.
     pub guardduty: Agreement,
+    /// Suppressions that are about it.
+    pub suppressions: Vec<Matched>,
     told: Option<Told>,
 }
 
@@ -166,12 +172,13 @@ pub struct IncidentCoverage {
 #[derive(Clone, Debug, Default)]
 pub struct Incidents {
     pub(super) open: BTreeMap<(EniId, Subject), Incident>,
-    recent: BTreeMap<(EniId, Subject), Recent>,
+    pub(super) recent: BTreeMap<(EniId, Subject), Recent>,
     /// New destinations and changes of the fleet that were sent today, by any ENI: the others
     /// that show them the same day are the same event, unless they are news beside it. Only
     /// today: a service told once must not hide the next leak.
-    told_today: BTreeMap<Cause, Told>,
-    scores: VecDeque<DayScores>,
+    pub(super) told_today: BTreeMap<Cause, Told>,
+    pub(super) scores: VecDeque<DayScores>,
+    pub(super) suppressions: Suppressions,
 }
 
 impl Incidents {
@@ -222,10 +229,11 @@ impl Incidents {
     /// spreads before the destinations they consist of.
     pub fn decide(&mut self, hour: Hour, now_second: i64, group_enis: &dyn Fn(&EniId, &str) -> u32) {
         self.mark_fleet_changes(group_enis);
+        self.mark_suppressed();
         let mut order: Vec<((bool, u64), (EniId, Subject))> = self
             .open
             .iter()
-            .filter(|(_, i)| i.hours.last() == Some(&hour))
+            .filter(|(_, i)| i.hours.last() == Some(&hour) || i.has_lost_cover())
             .map(|(key, i)| ((i.subject == Subject::Spread, i.risk().to_bits()), key.clone()))
             .collect();
         order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -267,6 +275,9 @@ impl Incidents {
             (_, Some(tau)) if risk >= tau => Kept::SentBudget,
             _ => Kept::BelowThreshold,
         };
+        if incident.kept.is_sent() && incident.is_suppressed() {
+            incident.kept = Kept::Suppressed;
+        }
         incident.continues = known.or(own).map(|told| told.id.clone());
         incident.decided_second = now_second;
         if incident.kept.is_sent() {
@@ -316,7 +327,9 @@ impl Incidents {
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        let risks = ended.iter().filter(|i| i.kept != Kept::Continues).map(Incident::risk).collect();
+        let risks =
+            ended.iter().filter(|i| i.kept != Kept::Continues && !i.is_suppressed()).map(Incident::risk);
+        let risks = risks.collect();
         self.scores.push_back(DayScores::new(day.0, risks));
 
         for incident in &ended {
@@ -397,6 +410,7 @@ impl Incident {
             },
             coverage: IncidentCoverage::default(),
             guardduty: Agreement::default(),
+            suppressions: Vec::new(),
             told: None,
         }
     }

@@ -11,12 +11,14 @@ mod features;
 mod hour;
 mod incident;
 mod known_destination;
+mod memory;
 mod new_destination;
 mod probe;
 mod protocol;
 mod score;
 mod served;
 mod spread;
+pub mod suppress;
 mod told;
 mod unit;
 mod volume;
@@ -24,9 +26,10 @@ mod young;
 
 pub use budget::{DayScores, Threshold};
 pub use evidence::{BITS_MAX, Detector, Evidence, Family, bits};
-pub use features::{EniFeatures, KeyHour, Reach};
+pub use features::{EniFeatures, KeyHour, Reach, is_transfer};
 pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
 pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
+pub use memory::IncidentMemory;
 pub use protocol::RareEvent;
 pub use score::{Score, Severity, combine};
 pub use unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
@@ -36,7 +39,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::baseline::destination::NamedPrefixes;
-use crate::net::{Addr, InternalNetworks};
+use crate::net::{Addr, InternalNetworks, PrefixTable};
 
 /// What scoring depends on beside windows and snapshot.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct Settings {
     pub internal: InternalNetworks,
     /// Prefixes with the operator's names.
     pub named: NamedPrefixes,
+    /// AWS services by range, for records that name none.
+    pub services: PrefixTable<Arc<str>>,
     /// DNS servers outside that hosts may use, sorted.
     pub resolvers: Vec<Addr>,
     /// Peer groups by ENI id, over what the records say.
@@ -62,6 +67,7 @@ impl Default for Settings {
         Self {
             internal: InternalNetworks::new(&[]),
             named: NamedPrefixes::default(),
+            services: PrefixTable::default(),
             resolvers: Vec::new(),
             groups: BTreeMap::new(),
             budget_per_day_per_1000_enis: 5.0,

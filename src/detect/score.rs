@@ -8,6 +8,7 @@
 //! in full 49 %, the strongest alone 41 %. Harm is bounded to break ties: leading with bytes put
 //! 16 GB backups above 50 MB leaks (detection.md F.3).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Family, bits};
@@ -31,7 +32,7 @@ const CRITICAL_FACTOR: u64 = 10;
 pub(super) const MEDIUM_BITS: f64 = 15.0;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Severity {
     /// Weak evidence or little data.

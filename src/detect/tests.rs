@@ -2,6 +2,7 @@
 //! through `score_hour`, over a small fleet with three weeks of ordinary history.
 
 mod guardduty;
+mod suppress;
 mod traps;
 
 use std::collections::BTreeSet;

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::incident::{Incident, IncidentId};
 use super::score::Severity;
 use super::unit::Subject;
 use crate::window::Day;
 
 /// What was sent of a cause.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Told {
     pub(super) id: IncidentId,
     pub(super) last_day: Day,
@@ -34,7 +36,7 @@ impl Told {
 }
 
 /// What is remembered of a subject after its day.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recent {
     pub(super) last_day: Day,
     /// What was sent of it, by this ENI or another that showed it on the same day.

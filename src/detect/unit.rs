@@ -14,7 +14,7 @@ use crate::baseline::young::YoungPrior;
 use crate::net::Prefix;
 
 /// What an incident is about: half of its identity (the ENI is the other half).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Subject {
     /// A destination contacted as a client.
     Destination(DestinationKey),

@@ -7,12 +7,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::independence::Independence;
 use crate::limits::FINDING_ENDS_MAX;
 use crate::net::Addr;
 
 /// Who opened the connection, seen from our side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// Ours did.
     Outbound,
@@ -34,7 +36,7 @@ impl Direction {
 }
 
 /// A remote end, with what was said together with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Remote {
     /// Its address.
     pub address: Addr,
@@ -49,7 +51,7 @@ pub struct Remote {
 }
 
 /// A network interface that a finding names. Texts are empty when not told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Interface {
     /// ENI id.
     pub eni: Arc<str>,
@@ -63,7 +65,7 @@ pub struct Interface {
 
 /// What only the newest rendering tells. The order of fields is the order of precedence: of two
 /// renderings the larger one counts, whoever came first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Latest {
     /// `updatedAt`, Unix seconds.
     pub updated_second: i64,
@@ -84,7 +86,7 @@ pub struct Latest {
 }
 
 /// A finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Identity: its ARN, or (account, region, id) where there is none.
     pub arn: Arc<str>,

@@ -5,8 +5,10 @@
 //! to it. Types are from the user guide's "Finding types"; grammar:
 //! `ThreatPurpose:Resource/Family[.Mechanism][!Artifact]`.
 
+use serde::{Deserialize, Serialize};
+
 /// How far a finding is independent of the flow logs, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Independence {
     /// Computed from the same flow logs: volume, ports, scans. Not independent.
     SameLogs,

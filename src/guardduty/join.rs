@@ -12,6 +12,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::finding::{Direction, Finding, Remote};
 use super::independence::Independence;
 use super::set::FindingSet;
@@ -61,7 +63,7 @@ pub struct Activity<'a> {
 }
 
 /// How the interface was recognised, from the weakest to the best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PlaceMatch {
     /// Same instance.
     Instance,

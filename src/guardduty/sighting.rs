@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::finding::Finding;
 use super::join::{Agreement, PlaceMatch};
 use super::set::FindingSet;
@@ -16,7 +18,7 @@ use crate::window::{Day, EniHour, EniId, FlowWindow, Hour, Role};
 const SLACK_SECONDS: i64 = 15 * 60;
 
 /// Bytes to one remote end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenEnd {
     /// IP bytes sent.
     pub egress_bytes: u64,
@@ -25,7 +27,7 @@ pub struct SeenEnd {
 }
 
 /// What was seen of a finding's host while the finding lasted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
     /// The interface that fits best.
     pub eni: EniId,
@@ -45,6 +47,7 @@ pub struct Sighting {
     pub seen: SeenHours,
     /// What went to the finding's remote ends and came from them, by peer, protocol and service
     /// port.
+    #[serde(with = "super::memory::ends")]
     pub ends: BTreeMap<(Prefix, u8, u16), SeenEnd>,
     /// Sent above the transport layer, bytes.
     pub app_bytes: u64,
@@ -57,7 +60,7 @@ pub struct Sighting {
 }
 
 /// Coverage of the ENI-hours of a sighting, in integers so that it adds up alike in any order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenHours {
     /// ENI-hours.
     pub eni_hours: u32,
@@ -74,11 +77,11 @@ pub struct SeenHours {
 /// Findings beside a run of closed hours: where each was sighted and which incidents it joined.
 #[derive(Clone, Debug, Default)]
 pub struct Correlation {
-    findings: FindingSet,
-    sightings: BTreeMap<Arc<str>, Sighting>,
-    joined: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    pub(super) findings: FindingSet,
+    pub(super) sightings: BTreeMap<Arc<str>, Sighting>,
+    pub(super) joined: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Findings that somebody hears of through an incident.
-    told: BTreeSet<Arc<str>>,
+    pub(super) told: BTreeSet<Arc<str>>,
 }
 
 /// A finding and what became of it.

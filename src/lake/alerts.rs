@@ -62,11 +62,11 @@ pub static ALERTS: Table = Table {
 
 /// An alert with its times and its JSON made ready, so that filling a row cannot fail on them.
 pub(super) struct Prepared<'a> {
-    alert: &'a Alert,
-    first_seen_ms: i64,
-    last_seen_ms: i64,
-    window_start_ms: i64,
-    emitted_at_ms: i64,
+    pub(super) alert: &'a Alert,
+    pub(super) first_seen_ms: i64,
+    pub(super) last_seen_ms: i64,
+    pub(super) window_start_ms: i64,
+    pub(super) emitted_at_ms: i64,
     json: String,
 }
 

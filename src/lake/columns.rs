@@ -1,6 +1,7 @@
 //! Typed access to the columns of a file of ours. A file that is not what its table says is
 //! damaged, which is an error with its path, never a panic.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,11 @@ use arrow::array::{
     Array, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
+use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
+};
 
 use super::error::LakeError;
 use super::file::FILE_NAME;
@@ -29,6 +33,16 @@ impl TableReader {
     /// Opens the file of a partition directory; `None` when there is none. `only` names the
     /// columns to read, all when empty.
     pub(super) fn open(dir: &Path, only: &[&str]) -> Result<Option<Self>, LakeError> {
+        Self::open_of(dir, only, None)
+    }
+
+    /// The same; only the rows of these ENIs when they are given. Other rows cost no more than
+    /// their ENI column. A NULL is the ENI of no name.
+    pub(super) fn open_of(
+        dir: &Path,
+        only: &[&str],
+        enis: Option<&Arc<BTreeSet<Arc<str>>>>,
+    ) -> Result<Option<Self>, LakeError> {
         let path = dir.join(FILE_NAME);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -40,6 +54,12 @@ impl TableReader {
         if !only.is_empty() {
             let mask = ProjectionMask::columns(builder.parquet_schema(), only.iter().copied());
             builder = builder.with_projection(mask);
+        }
+        if let Some(enis) = enis {
+            let mask = ProjectionMask::columns(builder.parquet_schema(), ["eni"]);
+            let enis = Arc::clone(enis);
+            let wanted = ArrowPredicateFn::new(mask, move |batch| rows_of(&batch, &enis));
+            builder = builder.with_row_filter(RowFilter::new(vec![Box::new(wanted)]));
         }
         let batches = builder.with_batch_size(READ_ROWS).build().map_err(LakeError::damaged(&path))?;
         Ok(Some(Self { path: Arc::new(path), batches }))
@@ -105,9 +125,16 @@ impl Columns {
     }
 
     /// An error about this file.
-    pub(super) fn damaged(&self, detail: impl Into<String>) -> LakeError {
+    pub(crate) fn damaged(&self, detail: impl Into<String>) -> LakeError {
         LakeError::Damaged { path: (*self.path).clone(), detail: detail.into() }
     }
+}
+
+/// Which rows of a batch, of which only the ENI column was read, belong to one of `enis`.
+fn rows_of(batch: &RecordBatch, enis: &BTreeSet<Arc<str>>) -> Result<BooleanArray, ArrowError> {
+    let column = batch.columns().first().and_then(|column| column.as_any().downcast_ref::<StringArray>());
+    let column = column.ok_or_else(|| ArrowError::SchemaError("there is no text column `eni`".to_owned()))?;
+    Ok(column.iter().map(|eni| Some(enis.contains(eni.unwrap_or_default()))).collect())
 }
 
 /// The text of a row, empty for NULL.

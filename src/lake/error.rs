@@ -85,6 +85,14 @@ pub enum LakeError {
         /// What is wrong.
         detail: String,
     },
+    /// There is more than is kept apart.
+    #[error("more than {max} {what} in the time asked for; ask for less, with --from and --to")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
     /// An id prefix fits several alerts.
     #[error("alert id `{prefix}` is ambiguous: {}; give more characters", ids.join(", "))]
     Ambiguous {

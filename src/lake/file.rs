@@ -29,7 +29,7 @@ const BATCH_ROWS: usize = 8_192;
 /// Bytes kept back before the file is touched.
 const APPEND_BYTES: usize = 1 << 20;
 
-fn properties() -> WriterProperties {
+pub(super) fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_writer_version(WriterVersion::PARQUET_1_0)

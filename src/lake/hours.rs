@@ -1,6 +1,7 @@
 //! Reads closed hours back: `coverage` says which ENI-hours there are, `hourly` holds their
 //! pairs, both in the same order, so one pass over both with flat memory joins them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,14 +27,16 @@ pub(super) struct HourReader {
 }
 
 impl HourReader {
-    /// Opens both files; `None` when the partition was never written.
+    /// Opens both files; `None` when the partition was never written. Only the hours of `enis`
+    /// when they are given.
     pub(super) fn open(
         hourly: &Path,
         coverage: &Path,
         partition: Partition,
+        enis: Option<&Arc<BTreeSet<Arc<str>>>>,
     ) -> Result<Option<Self>, LakeError> {
-        let Some(coverage) = TableReader::open(coverage, &[])? else { return Ok(None) };
-        let Some(flows) = TableReader::open(hourly, &[])? else {
+        let Some(coverage) = TableReader::open_of(coverage, &[], enis)? else { return Ok(None) };
+        let Some(flows) = TableReader::open_of(hourly, &[], enis)? else {
             return Err(LakeError::damaged(hourly)("the file is missing though coverage has one"));
         };
         let flows = FlowReader { reader: flows, batch: None, row: 0, service: "".into() };

@@ -19,6 +19,7 @@ mod columns;
 mod coverage;
 mod day;
 mod error;
+mod export;
 mod file;
 mod guardduty;
 mod headroom;
@@ -36,6 +37,9 @@ pub use columns::{Columns, TableReader};
 pub use coverage::COVERAGE;
 pub use day::DayWriter;
 pub use error::LakeError;
+pub use export::{
+    Cell, DESTINATION_SUMMARY, ENI_SUMMARY, EXPORTS, Export, ExportScope, INCIDENT_SUMMARY, Summary,
+};
 pub use file::{Staged, TableWriter};
 pub use guardduty::GUARDDUTY;
 pub use headroom::HEADROOM;

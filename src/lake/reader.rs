@@ -1,12 +1,15 @@
 //! The reading side of the lake. It changes nothing and needs no lock: files are only ever
 //! replaced whole.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::alert::Alert;
-use crate::window::Day;
+use crate::baseline::eni::EniHistory;
+use crate::window::{Day, EniId};
 
 use super::alerts::ALERTS;
 use super::columns::{TableReader, text_or_empty};
@@ -16,6 +19,7 @@ use super::file::FILE_NAME;
 use super::hourly::HOURLY;
 use super::hours::HourReader;
 use super::partition::{Partition, decode, parse_date};
+use super::snapshots::SNAPSHOTS;
 use super::table::Table;
 use super::writer::{partition_dir, table_dir};
 
@@ -79,9 +83,29 @@ impl Lake {
         &self,
         partition: &Partition,
     ) -> Result<impl Iterator<Item = Result<crate::window::EniHour, LakeError>> + use<>, LakeError> {
+        self.hours(partition, None)
+    }
+
+    /// The same of some ENIs only; the others are passed over without being decoded.
+    ///
+    /// # Errors
+    /// As [`Lake::read_hours`].
+    pub fn read_hours_of(
+        &self,
+        partition: &Partition,
+        enis: &Arc<BTreeSet<Arc<str>>>,
+    ) -> Result<impl Iterator<Item = Result<crate::window::EniHour, LakeError>> + use<>, LakeError> {
+        self.hours(partition, Some(enis))
+    }
+
+    fn hours(
+        &self,
+        partition: &Partition,
+        enis: Option<&Arc<BTreeSet<Arc<str>>>>,
+    ) -> Result<impl Iterator<Item = Result<crate::window::EniHour, LakeError>> + use<>, LakeError> {
         let hourly = partition_dir(&self.root, &HOURLY, partition);
         let coverage = partition_dir(&self.root, &COVERAGE, partition);
-        Ok(HourReader::open(&hourly, &coverage, partition.clone())?.into_iter().flatten())
+        Ok(HourReader::open(&hourly, &coverage, partition.clone(), enis)?.into_iter().flatten())
     }
 
     /// The alerts of a range of days, sorted by (day, account, region, start, id).
@@ -95,6 +119,17 @@ impl Lake {
                 self.alerts_of(&partition, |_| true, &mut alerts)?;
             }
         }
+        Ok(alerts)
+    }
+
+    /// The alerts of one partition, sorted by (start, id, revision); none when it was never
+    /// written.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn read_partition_alerts(&self, partition: &Partition) -> Result<Vec<Alert>, LakeError> {
+        let mut alerts = Vec::new();
+        self.alerts_of(partition, |_| true, &mut alerts)?;
         Ok(alerts)
     }
 
@@ -128,7 +163,61 @@ impl Lake {
         table: &'static Table,
         values: &[(&str, &str)],
     ) -> Result<Option<TableReader>, LakeError> {
-        TableReader::open(&table_dir(&self.root, table, values)?, &[])
+        self.read_columns(table, values, &[])
+    }
+
+    /// The same, of some columns only; all when `only` is empty.
+    ///
+    /// # Errors
+    /// As [`Lake::read_table`].
+    pub fn read_columns(
+        &self,
+        table: &'static Table,
+        values: &[(&str, &str)],
+        only: &[&str],
+    ) -> Result<Option<TableReader>, LakeError> {
+        TableReader::open(&table_dir(&self.root, table, values)?, only)
+    }
+
+    /// The days that have a snapshot, ascending.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn snapshot_days(&self) -> Result<Vec<Day>, LakeError> {
+        let found = values(&self.root.join(SNAPSHOTS.name), "date")?;
+        let has_file = |dir: &Path| dir.join(FILE_NAME).is_file();
+        let mut days: Vec<Day> =
+            found.iter().filter(|(_, dir)| has_file(dir)).filter_map(|(date, _)| parse_date(date)).collect();
+        days.sort_unstable();
+        Ok(days)
+    }
+
+    /// What these ENIs were compared with on a day; none when it has no snapshot.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read_histories(
+        &self,
+        day: Day,
+        enis: &Arc<BTreeSet<Arc<str>>>,
+    ) -> Result<Vec<(EniId, EniHistory)>, LakeError> {
+        let dir = table_dir(&self.root, &SNAPSHOTS, &[("date", &day.date().to_string())])?;
+        let only = ["scope", "account", "region", "eni", "state"];
+        let Some(reader) = TableReader::open_of(&dir, &only, Some(enis))? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for columns in reader {
+            let columns = columns?;
+            let texts = only.map(|name| columns.text(name));
+            let [scope, account, region, eni, state] = texts;
+            let (scope, account, region, eni, state) = (scope?, account?, region?, eni?, state?);
+            for row in (0..columns.len()).filter(|row| scope.value(*row) == "eni") {
+                let text = |column| Arc::from(text_or_empty(column, row));
+                let id = EniId { account: text(&account), region: text(&region), eni: text(&eni) };
+                let history = serde_json::from_str(text_or_empty(&state, row));
+                found.push((id, history.map_err(|error| columns.damaged(error.to_string()))?));
+            }
+        }
+        Ok(found)
     }
 
     /// Adds the alerts of a partition whose id is wanted; only their JSON is decoded.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::survey::{Exchange, Port};
-use crate::alert::bytes_text;
+use crate::alert::human_bytes;
 use crate::baseline::counts::{BalanceCounts, producer_consumer_ratio};
 use crate::baseline::level::Level;
 use crate::baseline::own_tail::OwnTail;
@@ -268,7 +268,7 @@ impl Answer {
     /// One clause for a person.
     fn text(&self, exchange: &Exchange) -> String {
         let Self { observed, expected, n, .. } = *self;
-        let bytes = bytes_text;
+        let bytes = human_bytes;
         match self.question {
             Question::Volume => {
                 format!(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clues::{Answer, Clue, Ports, Question, Rest, middle, protocol, rarity, stands_out};
 use super::survey::{EniSurvey, Exchange, Survey};
-use crate::alert::{bytes_text, rfc3339};
+use crate::alert::{human_bytes, rfc3339};
 use crate::baseline::counts::{BalanceCounts, producer_consumer_ratio};
 use crate::baseline::destination::DestinationKey;
 use crate::baseline::level::Level;
@@ -303,7 +303,7 @@ fn write_up(
         sentence: format!(
             "{} sent {} to {to} in {} h{why}",
             id.eni,
-            bytes_text(traffic.egress_bytes as f64),
+            human_bytes(traffic.egress_bytes as f64),
             exchange.hours.len()
         ),
         peer,

@@ -8,31 +8,31 @@ use rayon::prelude::*;
 
 use super::{Progress, Seen};
 use crate::record::{ColumnPlan, FlowRecord, ObjectError, ObjectReader, ReadReport, RecordSink, SkipReason};
-use crate::source::{ObjectRef, Opener};
+use crate::source::{ObjectRef, Open};
 use crate::window::{Hour, ObjectContext, ObjectLedger, Shard};
 
 /// How objects are read in this run.
-pub(super) struct BatchReader<'a> {
-    pub(super) format: Option<ColumnPlan>,
-    pub(super) lateness_seconds: i64,
-    pub(super) from_second: i64,
-    pub(super) to_second: i64,
-    pub(super) progress: &'a dyn Progress,
-    pub(super) opener: &'a Opener,
+pub(crate) struct BatchReader<'a> {
+    pub(crate) format: Option<ColumnPlan>,
+    pub(crate) lateness_seconds: i64,
+    pub(crate) from_second: i64,
+    pub(crate) to_second: i64,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) opener: &'a dyn Open,
     /// Objects of the batches before: where the next batch begins.
-    pub(super) first: AtomicUsize,
+    pub(crate) first: AtomicUsize,
 }
 
 /// A batch that was read.
 #[derive(Default)]
-pub(super) struct Batch {
-    pub(super) shard: Shard,
+pub(crate) struct Batch {
+    pub(crate) shard: Shard,
     /// One per object, with its place in the batch, in that order.
-    pub(super) outcomes: Vec<(usize, Outcome)>,
+    pub(crate) outcomes: Vec<(usize, Outcome)>,
 }
 
 /// What one object came to, beside its windows.
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     report: ReadReport,
     /// Places and hours that it held records of.
     touched: Vec<Hour>,
@@ -42,7 +42,7 @@ pub(super) struct Outcome {
 
 impl BatchReader<'_> {
     /// Reads all objects of a batch. Workers take them in order, because downloads come in order.
-    pub(super) fn read(&self, objects: &[ObjectRef]) -> Batch {
+    pub(crate) fn read(&self, objects: &[ObjectRef]) -> Batch {
         let first = self.first.fetch_add(objects.len(), Ordering::Relaxed);
         let taken = AtomicUsize::new(0);
         let work = || {
@@ -118,8 +118,18 @@ impl RecordSink for ShardSink<'_> {
 }
 
 impl Outcome {
-    /// Notes the object in the ledger and the counts of the run.
-    pub(super) fn note(self, object: &ObjectRef, ledger: &mut ObjectLedger, seen: &mut Seen) {
+    /// Hours that the object held records of, in the order met.
+    pub(crate) fn hours(&self) -> &[Hour] {
+        &self.touched
+    }
+
+    /// What reading it came to.
+    pub(crate) fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    /// Notes the object in the ledger of the open hours.
+    pub(crate) fn note_in(&self, object: &ObjectRef, ledger: &mut ObjectLedger) {
         let name: Arc<str> = object.name.as_str().into();
         if let Some(key) = &object.key {
             ledger.note_named(&self.account, &self.region, key.time_second);
@@ -127,6 +137,11 @@ impl Outcome {
         for hour in &self.touched {
             ledger.note_records(&self.account, &self.region, *hour, &name);
         }
+    }
+
+    /// Notes the object in the ledger and the counts of the run.
+    pub(crate) fn note(self, object: &ObjectRef, ledger: &mut ObjectLedger, seen: &mut Seen) {
+        self.note_in(object, ledger);
         let report = self.report;
         seen.object_bytes += report.object_bytes;
         seen.text_bytes += report.text_bytes;

@@ -1,6 +1,8 @@
 //! What a scan came to: counts of what was seen and of what was found, nothing that grows with
 //! the length of the history.
 
+use std::collections::BTreeMap;
+
 use super::delivered::Delivered;
 use super::findings::FindingObjects;
 use crate::alert::{Alert, Severity};
@@ -98,8 +100,10 @@ pub struct SeenFindings {
 pub struct Found {
     /// Emitted, by `Severity as usize`.
     by_severity: [u64; Severity::Critical as usize + 1],
-    /// Found and kept back.
+    /// Found and kept back by our own rules.
     pub kept_back: u64,
+    /// Hidden by a suppression.
+    pub suppressed: u64,
 }
 
 impl Found {
@@ -107,6 +111,8 @@ impl Found {
     pub fn note(&mut self, alert: &Alert) {
         if alert.emitted {
             self.by_severity[alert.severity as usize] += 1;
+        } else if alert.emitted_reason == "suppressed" {
+            self.suppressed += 1;
         } else {
             self.kept_back += 1;
         }
@@ -135,6 +141,8 @@ pub struct ScanReport {
     pub seen: Seen,
     /// What was found.
     pub found: Found,
+    /// How many incidents each suppression hid, by id.
+    pub suppressed: BTreeMap<String, u64>,
 }
 
 impl Seen {

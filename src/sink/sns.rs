@@ -91,6 +91,16 @@ impl SnsSink {
         Ok(())
     }
 
+    /// Forgets how often requests failed in a row: whoever runs for long tries again later.
+    pub fn try_anew(&mut self) {
+        self.failed_requests = 0;
+    }
+
+    /// Why alerts were not delivered last, with the remedy, one line.
+    pub fn last_fault(&self) -> Option<String> {
+        self.last_fault.as_ref().map(Fault::line)
+    }
+
     /// What became of all alerts so far.
     pub fn delivery(&self) -> &Delivery {
         &self.delivery

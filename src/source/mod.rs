@@ -3,10 +3,14 @@
 //! Listing is separate from reading, so that a dry run costs nothing and a missing input is known
 //! before any work starts.
 
+pub mod events;
+mod gone;
 mod key;
 mod local;
 mod open;
 mod prune;
+#[cfg(feature = "aws")]
+pub mod queue;
 #[cfg(feature = "aws")]
 mod s3;
 #[cfg(not(feature = "aws"))]
@@ -16,12 +20,13 @@ mod url;
 
 use std::path::PathBuf;
 
+pub use gone::{Gone, GoneError};
 pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
-pub use open::Opener;
+pub use open::{Open, Opener};
 pub use prune::{Pruned, newest_end_second, prune};
 #[cfg(feature = "aws")]
-pub use s3::Bucket;
+pub use s3::{Bucket, Buckets, Head};
 pub use s3::{S3Inputs, S3Place};
 pub use url::{S3Url, SCHEME};
 

@@ -8,6 +8,15 @@ use super::s3::Prefetch;
 use super::{ObjectRef, Source};
 use crate::error::Error;
 
+/// Opens objects by their place in a list. Each is opened once, in the order of the list.
+pub trait Open: Sync {
+    /// Opens the object at place `at` of the list.
+    ///
+    /// # Errors
+    /// When it cannot be opened; what goes wrong later is told when reading.
+    fn open(&self, at: usize) -> io::Result<Box<dyn Read>>;
+}
+
 /// Opens the objects of one scan. Objects in S3 are downloaded ahead, so they have to be opened in
 /// the order of the list, each once; the others may be.
 pub struct Opener {
@@ -25,12 +34,10 @@ impl Opener {
         let prefetch = is_remote.then(|| Prefetch::start(Arc::clone(&objects))).transpose()?;
         Ok(Self { objects, prefetch })
     }
+}
 
-    /// Opens the object at place `at` of the list.
-    ///
-    /// # Errors
-    /// When a file cannot be opened. What goes wrong with S3 is told when reading.
-    pub fn open(&self, at: usize) -> io::Result<Box<dyn Read>> {
+impl Open for Opener {
+    fn open(&self, at: usize) -> io::Result<Box<dyn Read>> {
         Ok(match &self.objects[at].path {
             Source::File(path) => Box::new(File::open(path)?),
             Source::Stdin => Box::new(io::stdin()),

@@ -41,6 +41,16 @@ impl OpenHours {
         self.shard.hours().into_iter().filter(|hour| *hour <= last).collect()
     }
 
+    /// Drops what was read of the hours before `first`: they are not this run's to close.
+    pub fn forget_before(&mut self, first: Hour) {
+        for hour in self.shard.hours().into_iter().take_while(|hour| *hour < first) {
+            self.shard.take(hour);
+        }
+        if let Some(last) = first.0.checked_sub(1) {
+            self.ledger.forget_up_to(Hour(last));
+        }
+    }
+
     /// Closes one hour. `known` gives what earlier hours taught about an ENI.
     pub fn close(&mut self, hour: Hour, known: impl Fn(&EniId) -> KnownEni + Sync) -> ClosedHour {
         let objects = self.ledger.take(hour);

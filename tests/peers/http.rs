@@ -20,6 +20,16 @@ pub fn post(url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
     exchange(url, &[head.as_bytes(), body].concat()).expect("the peer is up")
 }
 
+/// Status and body.
+pub fn put(url: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+    let mut head = format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    let _ = write!(head, "Content-Length: {}\r\n\r\n", body.len());
+    exchange(url, &[head.as_bytes(), body].concat()).expect("the peer is up")
+}
+
 fn exchange(url: &str, request: &[u8]) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(url.strip_prefix("http://")?).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;

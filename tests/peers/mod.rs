@@ -1,7 +1,7 @@
-//! AWS services as real protocol peers: `MiniStack`, in a Python environment below `target/` that
-//! is made on first use.
+//! AWS services as real protocol peers: `MiniStack`, in a Python environment of its own.
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
+#![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
 #![allow(clippy::disallowed_methods, reason = "waiting for a process is bounded by the clock")]
 #![allow(
     clippy::case_sensitive_file_extension_comparisons,
@@ -9,12 +9,11 @@
 )]
 
 pub mod http;
+pub mod venv;
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,9 +24,6 @@ const MINISTACK: &str = "ministack==1.5.33";
 const READY_WITHIN: Duration = Duration::from_mins(1);
 pub const REGION: &str = "eu-west-1";
 pub const ACCOUNT: &str = "000000000000";
-
-/// The environment is made once, whichever test comes first.
-static VENV: Mutex<()> = Mutex::new(());
 
 /// A running peer. Dropping it ends it.
 pub struct MiniStack {
@@ -45,7 +41,7 @@ impl Drop for MiniStack {
 impl MiniStack {
     /// A peer of its own; `None`, said aloud, on a machine that has no way to it.
     pub fn start() -> Option<Self> {
-        let venv = match venv() {
+        let venv = match venv::with(MINISTACK) {
             Ok(venv) => venv,
             Err(needs) => {
                 eprintln!("not run: {needs}");
@@ -97,6 +93,41 @@ impl MiniStack {
         let (status, answer) = http::post(&self.url, &headers, parameters.to_string().as_bytes());
         assert_eq!(status, 200, "{action}: {answer}");
         serde_json::from_str(&answer).unwrap_or_default()
+    }
+
+    pub fn create_bucket(&self, name: &str) {
+        let body = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        self.s3_put(&format!("/{name}"), body.as_bytes());
+    }
+
+    /// Puts an object, or a bucket's setting (`?name`).
+    pub fn s3_put(&self, path: &str, body: &[u8]) {
+        let authorization = signed("s3");
+        let headers = [("Authorization", authorization.as_str())];
+        let (status, answer) = http::put(&self.url, path, &headers, body);
+        assert_eq!(status, 200, "PUT {path}: {answer}");
+    }
+
+    /// Lets the bucket announce what is written to it on the queue called `queue`.
+    pub fn announce(&self, bucket: &str, queue: &str) {
+        let body = format!(
+            "<NotificationConfiguration><QueueConfiguration><Id>all</Id><Queue>arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}</Queue><Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
+        );
+        self.s3_put(&format!("/{bucket}?notification"), body.as_bytes());
+    }
+
+    /// Messages of a queue that nobody has deleted: waiting, and hidden.
+    pub fn messages(&self, queue: &str) -> u64 {
+        let wanted = json!({ "QueueUrl": queue, "AttributeNames": ["All"] });
+        let answer = self.sqs("GetQueueAttributes", &wanted);
+        let number =
+            |name: &str| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            .iter()
+            .filter_map(|name| number(name))
+            .sum()
     }
 
     pub fn create_topic(&self, name: &str) -> String {
@@ -157,29 +188,4 @@ fn signed(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential=test/20260301/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
     )
-}
-
-/// The environment with the peer in it, or what is needed for it.
-fn venv() -> Result<PathBuf, String> {
-    let _one_at_a_time = VENV.lock().unwrap_or_else(PoisonError::into_inner);
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(MINISTACK);
-    let complete = root.join("complete");
-    if complete.exists() {
-        return Ok(root);
-    }
-    let _ = fs::remove_dir_all(&root);
-    fs::create_dir_all(&root).unwrap();
-    run(Command::new("python3").args(["-m", "venv"]).arg(&root), "python3 with its venv module")?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MINISTACK];
-    run(Command::new(root.join("bin/python")).args(pip), "pip and a way to PyPI")?;
-    fs::write(complete, MINISTACK).unwrap();
-    Ok(root)
-}
-
-fn run(command: &mut Command, needs: &str) -> Result<(), String> {
-    let output = command.output().map_err(|e| format!("{needs} is needed: {e}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{needs} is needed: {}", String::from_utf8_lossy(&output.stderr)))
 }

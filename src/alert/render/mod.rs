@@ -3,11 +3,15 @@
 //! Alerts hold text from logs, and whoever sends packets writes parts of logs. So everything here
 //! escapes what could drive a terminal or hide in an email, and bounds what could be too long.
 
+mod asff;
 mod email;
 mod fit;
+mod ocsf;
 mod plain;
 pub mod sns;
 
+pub use asff::asff;
+pub use ocsf::ocsf;
 pub(crate) use plain::safe;
 
 /// `tcp`, `udp`, `icmp` or the IANA number, after the port where there are ports.

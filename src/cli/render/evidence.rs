@@ -69,6 +69,7 @@ fn who(out: &mut String, alert: &Alert) {
         let _ = write!(to, ", AWS service {}", alert.service);
     }
     field(out, "to", &to);
+    field(out, "known as", &alert.known.to_string());
     field(out, "role", &alert.role);
 }
 
@@ -96,6 +97,19 @@ fn told(out: &mut String, alert: &Alert) {
     field(out, "revision", &if alert.revision > 1 { alert.revision.to_string() } else { String::new() });
     field(out, "continues", alert.continues.as_deref().unwrap_or_default());
     field(out, "ATT&CK", &alert.attack.join(", "));
+    for matched in &alert.suppressions {
+        let text = format!(
+            "{} ({}): {}, {}, until {}; {} of {} a day",
+            matched.id,
+            matched.outcome,
+            matched.owner,
+            matched.ticket,
+            matched.expires,
+            bytes(matched.day_bytes),
+            bytes(matched.max_bytes_per_day)
+        );
+        field(out, "suppression", &text);
+    }
 }
 
 fn one_detector(out: &mut String, detector: &Evidence) {

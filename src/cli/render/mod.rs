@@ -5,7 +5,7 @@ mod sheet;
 mod table;
 
 pub(super) use evidence::evidence;
-pub(super) use sheet::{defused as cell, header, line as csv_line, row as sheet_row};
+pub(super) use sheet::{defused, header, line as csv_line, row as csv_row};
 pub(super) use table::{Block, Weight, head};
 
 use crate::alert::Alert;
@@ -137,6 +137,9 @@ pub(super) mod tests {
                 .into(),
             snapshot_hash: "aaaa".into(),
             config_hash: "bbbb".into(),
+            tables: Vec::new(),
+            known: crate::alert::model::Known::default(),
+            suppressions: Vec::new(),
             version: "0.1.0".into(),
             objects: vec!["a.log.gz".into()],
             objects_more: 0,

@@ -40,7 +40,7 @@ pub(in crate::cli) fn line(alert: &Alert) -> String {
     row(&cells(alert).map(|cell| defused(&cell)))
 }
 
-/// Cells, already defused, as a line.
+/// A line of cells that are harmless.
 pub(in crate::cli) fn row(cells: &[impl AsRef<[u8]>]) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let full = "writing to memory does not fail";

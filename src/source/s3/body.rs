@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::client::Bucket;
 use super::fault::{Doing, fault};
+use crate::source::Gone;
 
 /// What the reading side gets.
 #[derive(Debug)]
@@ -21,8 +23,8 @@ pub(super) enum Part {
     Bytes(Bytes),
     /// All listed bytes were sent.
     End,
-    /// The rest will not come.
-    Failed(String),
+    /// The rest will not come; how the object is gone, when it is.
+    Failed(Option<Gone>, String),
 }
 
 /// One object to download.
@@ -44,7 +46,7 @@ enum Stop {
     /// Nobody reads any more.
     Unread,
     /// Trying again makes no sense.
-    Final(String),
+    Final(Option<Gone>, String),
     /// The connection; what came before it counts.
     Broken(String),
 }
@@ -58,10 +60,11 @@ impl Download {
             match self.attempt(&mut sent).await {
                 Ok(()) => break Part::End,
                 Err(Stop::Unread) => return,
-                Err(Stop::Final(why)) => break Part::Failed(why),
+                Err(Stop::Final(gone, why)) => break Part::Failed(gone, why),
                 Err(Stop::Broken(why)) if attempt >= self.bucket.attempts => {
                     let size = self.size_bytes;
-                    break Part::Failed(format!("{why}: {sent} of {size} bytes came in {attempt} attempts"));
+                    let why = format!("{why}: {sent} of {size} bytes came in {attempt} attempts");
+                    break Part::Failed(None, why);
                 }
                 Err(Stop::Broken(_)) => tokio::time::sleep(self.bucket.backoff(attempt)).await,
             }
@@ -78,7 +81,8 @@ impl Download {
         while let Some(bytes) = self.next(&mut output, *sent).await? {
             *sent += bytes.len() as u64;
             if *sent > self.size_bytes {
-                return Err(Stop::Final(format!("it holds more than the {} bytes listed", self.size_bytes)));
+                let why = format!("it holds more than the {} bytes listed", self.size_bytes);
+                return Err(Stop::Final(Some(Gone::Replaced), why));
             }
             let permits = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.window_bytes);
             let Ok(permit) = self.window.acquire_many(permits).await else { return Err(Stop::Unread) };
@@ -105,15 +109,21 @@ impl Download {
             .send()
             .await;
         // The client has tried again where that makes sense.
-        result.map_err(|error| Stop::Final(fault(&error, bucket, Doing::Get).line()))
+        result.map_err(|error| {
+            let gone = match error.code() {
+                Some("NoSuchKey") => Some(Gone::Missing),
+                Some("PreconditionFailed") => Some(Gone::Replaced),
+                _ => None,
+            };
+            Stop::Final(gone, fault(&error, bucket, Doing::Get).line())
+        })
     }
 
     /// Whether this is the version that was listed, from the place asked for.
     fn check_head(&self, output: &GetObjectOutput, sent: u64) -> Result<(), Stop> {
         if !self.etag.is_empty() && output.e_tag().is_some_and(|etag| *etag != *self.etag) {
-            return Err(Stop::Final(
-                "it changed since it was listed (run again to read it as it is now)".to_owned(),
-            ));
+            let why = "it changed since it was listed (run again to read it as it is now)";
+            return Err(Stop::Final(Some(Gone::Replaced), why.to_owned()));
         }
         let rest = self.size_bytes - sent;
         match output.content_length().map(u64::try_from) {
@@ -132,7 +142,7 @@ impl Download {
             Ok(bytes) => Ok(bytes),
             // The checksum is compared at the end; other errors are the connection's.
             Err(error) if sent == self.size_bytes => {
-                Err(Stop::Final(format!("its bytes are damaged: {error}")))
+                Err(Stop::Final(None, format!("its bytes are damaged: {error}")))
             }
             Err(_) => Err(Stop::Broken("the connection broke off".to_owned())),
         }

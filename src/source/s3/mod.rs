@@ -3,6 +3,7 @@
 //! Async stays in here. Towards the scan an object is a `Read` like a file: see [`prefetch`] for
 //! how downloads run ahead, [`body`] for what survives a bad network.
 
+mod announced;
 mod body;
 mod client;
 mod fault;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+pub use announced::{Buckets, Head};
 pub use client::Bucket;
 pub(crate) use prefetch::Prefetch;
 

@@ -18,7 +18,7 @@ use super::body::{Download, Part};
 use crate::aws;
 use crate::error::Error;
 use crate::limits;
-use crate::source::{ObjectRef, Source};
+use crate::source::{GoneError, ObjectRef, Source};
 
 /// Downloads under way. Dropping it ends them.
 pub(crate) struct Prefetch {
@@ -158,7 +158,10 @@ impl Read for Body {
                     self.chunk = bytes;
                 }
                 Some(Part::End) => self.is_ended = true,
-                Some(Part::Failed(why)) => return Err(io::Error::other(why)),
+                Some(Part::Failed(None, why)) => return Err(io::Error::other(why)),
+                Some(Part::Failed(Some(gone), detail)) => {
+                    return Err(io::Error::other(GoneError { gone, detail }));
+                }
                 None => return Err(io::Error::other("its download was given up")),
             }
         }

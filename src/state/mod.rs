@@ -1,0 +1,154 @@
+//! What `watch` keeps between runs, in one directory on a local disk.
+//!
+//! ```text
+//! lease                          held locked while a watcher runs; says by whom
+//! checkpoint                     what was counted, closed, told and refused: one atomic write
+//! day-<YYYY-MM-DD>-<hash>        the pipeline's state after that day
+//! quarantine.jsonl               what was refused and why, for people; written, never read
+//! ```
+//!
+//! Invariants: a file is replaced whole or not at all; every file but the last says its version
+//! and its own hash, and is refused when either is not as it should be; the checkpoint names the
+//! day states that it goes with, by hash, so the two never mix.
+
+mod book;
+mod lease;
+mod sealed;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use book::{Book, DayState, Entry, Quarantined, Reason, Told};
+
+use crate::error::Error;
+use crate::pipeline::Carried;
+use crate::window::Day;
+use lease::Lease;
+
+const CHECKPOINT: &str = "checkpoint";
+const QUARANTINE: &str = "quarantine.jsonl";
+const DAY: &str = "day-";
+
+/// A state directory that this process, and no other, may use.
+#[derive(Debug)]
+pub struct StateDir {
+    root: PathBuf,
+    _lease: Lease,
+}
+
+impl StateDir {
+    /// Creates the directory when there is none, and takes the lease on it. `holder` is what
+    /// another process is told that wants it meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another process holds it.
+    pub fn open(root: &Path, holder: &str) -> Result<Self, Error> {
+        fs::create_dir_all(root).map_err(write_error(root))?;
+        Ok(Self { root: root.to_owned(), _lease: Lease::take(root, holder)? })
+    }
+
+    /// The last checkpoint; `None` when there was never one.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or is of another version.
+    pub fn load(&self) -> Result<Option<Book>, Error> {
+        sealed::read(&self.root.join(CHECKPOINT))
+    }
+
+    /// Replaces the checkpoint, then removes what no checkpoint names any more. Gives its size,
+    /// bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old one is then untouched.
+    pub fn save(&self, book: &Book) -> Result<u64, Error> {
+        let bytes = sealed::write(&self.root.join(CHECKPOINT), book)?.bytes;
+        let keep: Vec<&str> = book.days.iter().map(|day| day.file.as_str()).collect();
+        self.remove_days_except(&keep)?;
+        Ok(bytes)
+    }
+
+    /// Writes the list of what was refused, a line each.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn list_quarantine(&self, book: &Book) -> Result<(), Error> {
+        let mut text = Vec::new();
+        for refused in &book.quarantine {
+            serde_json::to_writer(&mut text, refused).expect("texts and numbers are JSON");
+            text.push(b'\n');
+        }
+        sealed::replace(&self.root.join(QUARANTINE), &text)
+    }
+
+    /// Stores the state after a day. It counts from the next checkpoint on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save_day(&self, after: Day, carried: &Carried) -> Result<DayState, Error> {
+        let sealed = sealed::seal(carried);
+        let file = format!("{DAY}{}-{}", after.date(), &sealed.hash[..16]);
+        let path = self.root.join(&file);
+        if !path.exists() {
+            sealed::replace(&path, &sealed.text)?;
+        }
+        Ok(DayState { after, file })
+    }
+
+    /// The state after a day.
+    ///
+    /// # Errors
+    /// When it is not there, damaged, or of another version.
+    pub fn load_day(&self, day: &DayState) -> Result<Carried, Error> {
+        let path = self.root.join(&day.file);
+        sealed::read(&path)?.ok_or_else(|| Error::Stored {
+            path: path.display().to_string(),
+            detail: "the checkpoint names it and it is not there".to_owned(),
+        })
+    }
+
+    fn remove_days_except(&self, keep: &[&str]) -> Result<(), Error> {
+        for entry in fs::read_dir(&self.root).map_err(write_error(&self.root))? {
+            let entry = entry.map_err(write_error(&self.root))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(DAY) && !keep.contains(&name.as_str()) {
+                fs::remove_file(entry.path()).map_err(write_error(&entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_error(path: &Path) -> impl Fn(io::Error) -> Error + use<> {
+    let path = path.display().to_string();
+    move |source| Error::Write { path: path.clone(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_watcher_is_refused_and_told_who_holds_the_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = StateDir::open(dir.path(), "process 7 on alpha").unwrap();
+        let refused = StateDir::open(dir.path(), "process 8").unwrap_err();
+        assert!(refused.to_string().contains("process 7 on alpha"), "{refused}");
+        drop(first);
+        StateDir::open(dir.path(), "process 8").unwrap();
+    }
+
+    #[test]
+    fn days_that_no_checkpoint_names_are_removed_with_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path(), "test").unwrap();
+        assert!(state.load().unwrap().is_none());
+        let day = state.save_day(Day(20_500), &Carried::default()).unwrap();
+        assert_eq!(state.load_day(&day).unwrap(), Carried::default());
+        state.save(&Book { days: vec![day.clone()], ..Book::default() }).unwrap();
+        assert_eq!(state.load().unwrap().unwrap().days, [day.clone()]);
+        state.save(&Book::default()).unwrap();
+        let gone = state.load_day(&day).unwrap_err();
+        assert!(gone.to_string().contains("not there"), "{gone}");
+    }
+}

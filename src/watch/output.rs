@@ -1,0 +1,71 @@
+//! Takes what the pipeline produces: the lake, and the alerts of days that end.
+
+use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
+use crate::error::Error;
+use crate::lake::{DayWriter, LakeWriter};
+use crate::pipeline::Output;
+use crate::window::{ClosedHour, Day};
+
+/// The writing side of the day in hand.
+#[derive(Default)]
+pub(super) struct Shelf {
+    lake: Option<LakeWriter>,
+    day: Option<DayWriter>,
+    /// Days that ended and that nobody has looked at yet, with their alerts.
+    ended: Vec<(Day, Vec<Alert>)>,
+}
+
+impl Shelf {
+    pub(super) fn new(lake: Option<LakeWriter>) -> Self {
+        Self { lake, ..Self::default() }
+    }
+
+    pub(super) fn lake(&self) -> Option<&LakeWriter> {
+        self.lake.as_ref()
+    }
+
+    /// Gives up the day in hand: it will be written from its beginning.
+    pub(super) fn restart(&mut self) {
+        self.day = None;
+        self.forget_ended();
+    }
+
+    /// Drops the alerts of days that ended: they were told before.
+    pub(super) fn forget_ended(&mut self) {
+        self.ended.clear();
+    }
+
+    /// Days that ended since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<(Day, Vec<Alert>)> {
+        std::mem::take(&mut self.ended)
+    }
+}
+
+impl Output for Shelf {
+    type Error = Error;
+
+    fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
+        if let Some(lake) = &self.lake {
+            lake.write_snapshot(day, rows)?;
+            self.day = Some(lake.day(day));
+        }
+        Ok(())
+    }
+
+    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
+        if let Some(day) = &mut self.day {
+            day.write(&hour.enis)?;
+        }
+        Ok(())
+    }
+
+    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Error> {
+        if let (Some(lake), Some(writer)) = (&self.lake, self.day.take()) {
+            let scanned = writer.finish()?;
+            lake.write_alerts(day, &scanned, alerts)?;
+        }
+        self.ended.push((day, alerts.to_vec()));
+        Ok(())
+    }
+}

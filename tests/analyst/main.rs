@@ -1,0 +1,15 @@
+//! What analysts use: DDL and views, saved queries, exports, tables that name destinations, and
+//! suppressions. One binary and one simulated lake for all of them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "a test that did not run says so")]
+
+#[path = "../command_support/mod.rs"]
+mod command_support;
+mod enrich;
+mod export;
+mod fixture;
+mod python;
+mod queries;
+mod schema;
+mod suppress;

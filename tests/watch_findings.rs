@@ -1,0 +1,93 @@
+//! Findings of `GuardDuty` that a watcher learns of after the hours they are about have closed lead
+//! to the alerts and the lake of a scan that knew them from the start.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod fleet_support;
+mod watch_support;
+
+use fleet_support::{files, objects, options, scan_all, write_fleet};
+use outflow::alert::Alert;
+use outflow::guardduty::{Finding, FindingSet, read_findings};
+use outflow::scan::{FindingObjects, ScanOptions};
+use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+use serde_json::json;
+use watch_support::{Delivery, Reference, Watcher, deliver};
+
+/// A finding about what `alert` is about, told at `updated` for the `count`th time.
+fn finding(alert: &Alert, last_seen: &str, count: u64) -> Finding {
+    let event = json!({
+        "schemaVersion": "2.0", "accountId": alert.account, "region": alert.region, "id": alert.id,
+        "arn": format!("arn:aws:guardduty:{}:{}:detector/d/finding/{}", alert.region, alert.account, alert.id),
+        "type": "Backdoor:EC2/C&CActivity.B", "severity": 8, "updatedAt": last_seen,
+        "resource": { "instanceDetails": {
+            "instanceId": alert.instance, "networkInterfaces": [{ "networkInterfaceId": alert.eni }],
+        } },
+        "service": {
+            "eventFirstSeen": alert.first_seen, "eventLastSeen": last_seen, "count": count,
+            "action": { "networkConnectionAction": {
+                "connectionDirection": "OUTBOUND", "protocol": "TCP",
+                "remoteIpDetails": { "ipAddressV4": alert.destinations[0].peer },
+            } },
+        },
+    });
+    let mut found = None;
+    read_findings(event.to_string().as_bytes(), &mut |finding| found = Some(finding));
+    found.unwrap()
+}
+
+#[test]
+fn findings_that_come_late_lead_where_findings_known_before_lead() {
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = SimulateOptions {
+        seed: 11,
+        enis: 8,
+        days: 7,
+        attack_from_day: 5,
+        interval_seconds: 600,
+        format: SimFormat::V5,
+        density: 0.05,
+        attacks: AttackMix::All,
+        attacks_per_family: 1,
+        ..SimulateOptions::default()
+    };
+    write_fleet(&fleet, &dir.path().join("logs"));
+    let all = objects(&dir.path().join("logs"));
+    let without = scan_all(all.clone(), &options(2, None));
+    let host = |alert: &&Alert| {
+        alert.destinations.first().is_some_and(|d| d.peer.parse::<std::net::IpAddr>().is_ok())
+    };
+    // Of the day before the last, so that the day can still be lived again.
+    let last_day = all.last().unwrap().key.as_ref().unwrap().time_second.div_euclid(86_400);
+    let day = |alert: &Alert| alert.window_start.parse::<jiff::Timestamp>().unwrap().as_second() / 86_400;
+    let about = without.alerts.iter().filter(host).find(|alert| day(alert) == last_day - 1).unwrap();
+    let late = [finding(about, &about.last_seen, 1), finding(about, &about.last_seen, 2)];
+
+    let mut set = FindingSet::default();
+    for finding in &late {
+        set.upsert(finding.clone());
+    }
+    let lake = dir.path().join("lake");
+    let known = FindingObjects { set, ..FindingObjects::default() };
+    let scanned = scan_all(all.clone(), &ScanOptions { findings: Some(known), ..options(2, Some(&lake)) });
+    let agreed = scanned.alerts.iter().find(|alert| alert.id == about.id).unwrap();
+    assert_eq!(agreed.guardduty.status, "agrees", "the finding is about the alert");
+    let emitted = scanned.alerts.into_iter().filter(|alert| alert.emitted).collect();
+    let reference = Reference { objects: all, emitted, lake: files(&lake) };
+
+    let delivery = Delivery { batch: 60, with_findings: true, ..Delivery::in_order(1) };
+    let mut watcher = Watcher::new(&dir.path().join("watched"), &delivery);
+    let (most, rest) = reference.objects.split_at(reference.objects.len() - 100);
+    deliver(&mut watcher, most, &delivery);
+    let now = 1_900_000_000;
+    watcher.engine().take_findings(vec![late[0].clone()], now);
+    deliver(&mut watcher, &rest[..50], &delivery);
+    // Told again, and then a crash: what was in the books is all there is.
+    watcher.engine().take_findings(vec![late[1].clone()], now);
+    watcher.engine().checkpoint().unwrap();
+    watcher.restart();
+    deliver(&mut watcher, &rest[50..], &delivery);
+    watcher.finish();
+    reference.assert_same(&watcher, &delivery);
+    assert!(watcher.counts.sums().corrections >= 1);
+}
