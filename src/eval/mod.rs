@@ -76,7 +76,7 @@ pub fn measure(alerts: &[Alert], cases: &[Case], from_second: i64, enis: u32, da
     for (at, case) in cases.iter().enumerate() {
         case.enis().for_each(|eni| by_eni.entry(eni).or_default().push(at));
     }
-    by_eni.values_mut().for_each(|places| places.dedup());
+    by_eni.values_mut().for_each(Vec::dedup);
     let mut found: Vec<Found<'_>> =
         cases.iter().map(|case| Found { case, best_bits: -1.0, told_second: None }).collect();
     let mut high = vec![false; cases.len()];
