@@ -1,11 +1,12 @@
 //! Every body among the shared samples has the outcome that AWS's documentation asks for.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use outflow::source::events::{Idle, Message, read_message};
+use outflow::source::events::{Announced, Idle, Message, read_message};
 
 /// File, and what it says: objects by name, `findings N`, or why there is nothing to do.
 const BODIES: [(&str, &str); 24] = [
@@ -60,7 +61,7 @@ fn samples() -> Option<PathBuf> {
 
 fn said(body: &str) -> String {
     match read_message(body) {
-        Message::Objects(objects) => objects.iter().map(|o| o.name()).collect::<Vec<_>>().join(" "),
+        Message::Objects(objects) => objects.iter().map(Announced::name).collect::<Vec<_>>().join(" "),
         Message::Findings(findings) => format!("findings {}", findings.len()),
         Message::Nothing(Idle::Test) => "test".into(),
         Message::Nothing(Idle::NotWritten) => "not written".into(),
@@ -85,7 +86,9 @@ fn every_sample_has_its_documented_outcome() {
         met.insert((*file).to_owned());
     }
     let all = std::fs::read_dir(samples.join("events")).unwrap().map(|e| e.unwrap().file_name());
-    let all = all.map(|name| name.to_string_lossy().into_owned()).filter(|name| name.ends_with(".json"));
+    let all = all
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.to_ascii_lowercase().ends_with(".json"));
     let missed: Vec<String> = all.filter(|name| !met.contains(name)).collect();
     assert!(missed.is_empty(), "samples without an outcome: {missed:?}");
 }

@@ -70,7 +70,8 @@ pub(super) struct WatchArgs {
     /// How long nothing has to arrive before hours close by the clock
     #[arg(long, env = "OUTFLOW_IDLE", value_name = "SPAN", default_value = "30m", value_parser = when::span_seconds)]
     pub(super) idle: i64,
-    /// Least time between two corrections for what came too late
+    /// How long what came too late waits for a correction, so that one is done for all of it; never
+    /// beyond the end of the day in hand
     #[arg(long, env = "OUTFLOW_CORRECT_EVERY", value_name = "SPAN", default_value = "5m",
           value_parser = when::span_seconds)]
     pub(super) correct_every: i64,

@@ -146,7 +146,7 @@ mod tests {
         let day = state.save_day(Day(20_500), &Carried::default()).unwrap();
         assert_eq!(state.load_day(&day).unwrap(), Carried::default());
         state.save(&Book { days: vec![day.clone()], ..Book::default() }).unwrap();
-        assert_eq!(state.load().unwrap().unwrap().days, [day.clone()]);
+        assert_eq!(state.load().unwrap().unwrap().days, std::slice::from_ref(&day));
         state.save(&Book::default()).unwrap();
         let gone = state.load_day(&day).unwrap_err();
         assert!(gone.to_string().contains("not there"), "{gone}");

@@ -429,10 +429,11 @@ impl Engine {
         }
     }
 
-    /// Closes hours; before the day in hand ends, what findings changed of it is set right.
+    /// Closes hours. Before the day in hand ends, what waits for a correction is corrected, however soon
+    /// that is: days end fast when there is much to catch up with, and their states are forgotten.
     fn close(&mut self, due: Hour) -> Result<(), Error> {
         let ends = self.live.pipeline.day().is_some_and(|day| due >= Day(day.0 + 1).first_hour());
-        if let Some(from) = self.stale_from.filter(|_| ends) {
+        if let Some(from) = earlier(self.dirty_from, self.stale_from).filter(|_| ends) {
             self.live_again(from, Tell::Later)?;
         }
         self.close_up_to(due, Tell::News)
