@@ -35,13 +35,13 @@ fn main() {
         ["write", dir] => write(Path::new(dir)),
         ["load", file] => println!("{}", load(file).len()),
         ["inflate", file] => {
-            println!("{}", load(file).iter().map(|object| inflate(object.as_slice())).sum::<u64>())
+            println!("{}", load(file).iter().map(|object| inflate(object.as_slice())).sum::<u64>());
         }
         ["parse", file] => println!("{}", parse(&load(file))),
         ["pipeline", file] => println!("{}", pipeline(&load(file))),
         ["inflate-files", dir, threads] => println!("{}", inflate_files(Path::new(dir), threads)),
         _ => {
-            println!("stages: write DIR | load, inflate, parse or pipeline FILE | inflate-files DIR THREADS")
+            println!("stages: write DIR | load, inflate, parse or pipeline FILE | inflate-files DIR THREADS");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! are the alerts and the lake of one that was not.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a long run says how far it is")]
 #![allow(clippy::disallowed_methods, reason = "waiting for a process is bounded by the clock")]
 
 mod command_support;
@@ -24,6 +25,9 @@ use peers::{MiniStack, REGION};
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
 use tempfile::TempDir;
+
+/// A key and the bytes below it.
+type NamedObject = (String, Vec<u8>);
 
 const BUCKET: &str = "central-logs";
 const QUEUE: &str = "outflow";
@@ -175,7 +179,7 @@ fn last_days_begin() -> String {
 }
 
 /// The past that is there before the queue is, and what comes by the queue.
-fn past_and_news() -> (&'static [(String, Vec<u8>)], &'static [(String, Vec<u8>)]) {
+fn past_and_news() -> (&'static [NamedObject], &'static [NamedObject]) {
     FLEET.split_at(FLEET.len() * (DAYS as usize - 2) / DAYS as usize)
 }
 

@@ -1,7 +1,7 @@
 //! What the account as a whole has done: who else knows a destination, how often rare things
 //! happen, how often series have stood out from their own past.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -198,7 +198,14 @@ pub struct FleetModel {
     pub rare: [u64; RARE_EVENTS],
     /// ENIs active in the last day.
     pub enis: u32,
+    /// Destinations that several ENIs have met lately and that are still young to them: adopted by
+    /// the fleet, so staying says nothing about one ENI.
+    pub adopted: BTreeSet<DestinationKey>,
 }
+
+/// ENIs that make a destination adopted: as many as make a change of the fleet where records name
+/// no group.
+pub(super) const ADOPTING_ENIS_MIN: u32 = 5;
 
 /// Members that a group needs before its own prior is used instead of the account's.
 const GROUP_ENIS_MIN: u32 = 4;
@@ -245,6 +252,7 @@ impl FleetModel {
             eni_hours: history.days.iter().map(|d| d.eni_hours).sum(),
             rare,
             enis: active,
+            adopted: BTreeSet::new(),
         }
     }
 

@@ -16,7 +16,7 @@ pub mod sized_rate;
 pub mod tail;
 pub mod young;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::HISTORY_DAYS;
 use crate::window::{Day, EniId, Hour, KnownEni};
+use destination::DestinationKey;
 use eni::{EniHistory, EniModel, EniToday};
 use fleet::{FleetDay, FleetHistory, FleetModel, Pool};
 use level::Level;
@@ -77,6 +78,14 @@ impl Today {
     }
 }
 
+/// Destinations that are young to at least [`fleet::ADOPTING_ENIS_MIN`] of the ENIs.
+fn adopted<'a>(enis: impl Iterator<Item = &'a EniHistory>) -> BTreeSet<DestinationKey> {
+    let mut met: BTreeMap<&DestinationKey, u32> = BTreeMap::new();
+    enis.flat_map(|eni| eni.young.keys()).for_each(|key| *met.entry(key).or_default() += 1);
+    let adopted = met.into_iter().filter(|(_, enis)| *enis >= fleet::ADOPTING_ENIS_MIN);
+    adopted.map(|(key, _)| key.clone()).collect()
+}
+
 /// One row of a stored snapshot: an ENI's or a fleet's history as canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotRow {
@@ -122,7 +131,9 @@ impl History {
                     .collect();
                 let since = day.first_hour().0.saturating_sub(24);
                 let active = self.enis.iter().filter(|(id, e)| of_place(id) && e.last_hour >= since).count();
-                (place.clone(), FleetModel::learn(history, &members, active as u32))
+                let histories = self.enis.iter().filter(|(id, _)| of_place(id)).map(|(_, e)| e);
+                let model = FleetModel::learn(history, &members, active as u32);
+                (place.clone(), FleetModel { adopted: adopted(histories), ..model })
             })
             .collect();
         (Snapshot { day, fleets, enis, hash: hash(&rows) }, rows)

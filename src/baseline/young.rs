@@ -52,6 +52,11 @@ impl YoungHistory {
         }
     }
 
+    /// The destinations.
+    pub fn keys(&self) -> impl Iterator<Item = &DestinationKey> {
+        self.0.keys()
+    }
+
     /// Drops what has left the look-back before `day`, and the least of what exceeds the bound.
     pub fn forget(&mut self, day: Day) {
         self.0.retain(|_, young| young.first_day + (HISTORY_DAYS as u32) >= day.0);

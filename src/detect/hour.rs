@@ -318,19 +318,18 @@ fn refused(features: &EniFeatures, today: &mut EniToday, now: Hour) -> u64 {
     features.refused + before
 }
 
-/// What a young destination has come to, or will if it stays; none while the ENI is learning,
-/// when all it meets is new.
+/// What a destination that was met on an earlier day has come to; none while the ENI is learning,
+/// when all it meets is new, and none when several ENIs have taken to it: that is a deploy.
 fn stay(
     key: &DestinationKey,
     lived: &DestinationToday,
     context: &EniContext<'_>,
     tier: Tier,
 ) -> Option<Stay> {
-    let young = context.history.and_then(|h| h.young.get(key)).copied();
-    if tier == Tier::Learning || (young.is_none() && lived.novelty.is_none()) {
+    let young = context.history.and_then(|h| h.young.get(key))?;
+    if tier == Tier::Learning || context.fleet.adopted.contains(key) {
         return None;
     }
-    let young = young.unwrap_or_default();
     Some(Stay {
         earlier_app_bytes: young.app_bytes,
         days: young.days + 1,

@@ -35,7 +35,6 @@ impl S3Inputs {
     ///
     /// # Errors
     /// Never.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as in a build with S3")]
     pub fn newest_end_second(&self) -> Result<Option<i64>, Error> {
         Ok(None)
     }
@@ -44,7 +43,6 @@ impl S3Inputs {
     ///
     /// # Errors
     /// Never.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as in a build with S3")]
     pub fn list(&self, _: Option<i64>, _: Option<i64>, _: &mut Listing) -> Result<(), Error> {
         Ok(())
     }
@@ -54,7 +52,6 @@ impl S3Inputs {
 pub(crate) struct Prefetch(Infallible);
 
 impl Prefetch {
-    #[expect(clippy::needless_pass_by_value, reason = "as in a build with S3")]
     pub(crate) fn start(_: Arc<[ObjectRef]>) -> Result<Self, Error> {
         Err(crate::error::without_aws("cannot read from S3"))
     }

@@ -133,7 +133,7 @@ pub fn alert(id: &str, eni: &str, severity: &str, told: bool) -> Value {
             { "id": "D2", "bits": 8.5, "observed": 329_252_864.0, "expected": 4_194_304.0, "unit": "bytes/hour",
               "p": 0.0028, "n": 504, "text": "314 MiB left the ENI in the hour; this hour usually sees 4.00 MiB" },
         ],
-        "counterfactuals": [{ "kind": "egress_bytes_below", "value": 1048576.0,
+        "counterfactuals": [{ "kind": "egress_bytes_below", "value": 1_048_576.0,
                               "text": "would not have been sent for 1.00 MiB instead of 310 MiB" }],
         "destinations": [
             { "peer": "203.0.113.9", "protocol": 6, "port": 443, "egress_bytes": 320 << 20, "ingress_bytes": 6 << 20 },
