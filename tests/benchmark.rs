@@ -1,8 +1,7 @@
 //! Labelled real traffic as flow logs: nothing is lost, and little is cried out while the
 //! baselines are cold.
 //!
-//! The sets lie beside the project (`../shared`, or `OUTFLOW_SHARED`) and are not part of it.
-//! Where they are absent the test says so and passes.
+//! Where the sets are absent the test says so and passes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
@@ -12,14 +11,15 @@
 )]
 #![expect(clippy::print_stdout, reason = "the tables are for people: --nocapture")]
 
+mod benchmark_support;
 mod fleet_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
+use benchmark_support::each_set;
 use fleet_support::{Scanned, objects, options, scan_all};
 use outflow::alert::Alert;
 use outflow::lake::{COVERAGE, Lake};
@@ -60,16 +60,6 @@ impl Episode {
     }
 }
 
-fn sets() -> Vec<PathBuf> {
-    let shared = std::env::var_os("OUTFLOW_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let Ok(entries) = fs::read_dir(shared.join("benchmark")) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let mut sets: Vec<PathBuf> = paths.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
-    sets.sort();
-    sets
-}
-
 fn episodes(path: &Path) -> Vec<Episode> {
     let mut bytes = fs::read(path).unwrap();
     if path.extension().is_some_and(|extension| extension == "gz") {
@@ -81,18 +71,7 @@ fn episodes(path: &Path) -> Vec<Episode> {
 
 #[test]
 fn labelled_real_traffic_is_counted_to_the_byte_and_raises_little() {
-    let sets = sets();
-    if sets.is_empty() {
-        println!("NOT RUN: no benchmark sets beside the project; set OUTFLOW_SHARED");
-        return;
-    }
-    for archive in sets {
-        let dir = tempfile::tempdir().unwrap();
-        let untar = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(dir.path()).status().unwrap();
-        assert!(untar.success(), "tar cannot read {}", archive.display());
-        let root = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
-        check(&root, dir.path());
-    }
+    each_set(check);
 }
 
 fn check(root: &Path, dir: &Path) {

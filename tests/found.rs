@@ -23,13 +23,13 @@ const DAYS: u32 = 4;
 fn write_four_days(root: &Path) -> Vec<ObjectRef> {
     let fleet = SimulateOptions {
         seed: 77,
-        enis: 10,
+        enis: 20,
         days: DAYS,
         attack_from_day: 1,
         interval_seconds: 600,
         format: SimFormat::V5,
         density: 0.1,
-        attacks_per_family: 1,
+        attacks_per_family: 2,
         ..SimulateOptions::default()
     };
     write_fleet(&fleet, root);

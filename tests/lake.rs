@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use lake_support::{DAY, alert, any_hour, busy_day, eni_hour, files, flow, partition, read};
+use outflow::backtest::{Headroom, save};
+use outflow::baseline::eni::Tier;
 use outflow::guardduty::{Correlated, read_findings};
 use outflow::lake::{
     ALERTS, COVERAGE, Column, HOURLY, Kind, Lake, LakeError, LakeWriter, Partition, TABLES, Table,
 };
-use outflow::window::{Day, EniHour};
+use outflow::window::{Day, EniHour, EniId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -255,6 +257,11 @@ fn finding() -> Correlated {
     Correlated { finding: found.remove(0), alerts: BTreeSet::from(["id".into()]) }
 }
 
+fn headroom() -> Headroom {
+    let eni = EniId { account: "1".into(), region: "eu-central-1".into(), eni: "eni-1".into() };
+    Headroom { eni, tier: Tier::Mature, new_bytes: 1, known_bytes: None, known_destination: None }
+}
+
 #[test]
 fn the_files_say_what_their_columns_mean() {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -263,6 +270,7 @@ fn the_files_say_what_their_columns_mean() {
     let written = lake.write_hours(DAY, &[eni_hour("1", 0, "eni-1", vec![flow("203.0.113.1", 1)])]).unwrap();
     lake.write_alerts(DAY, &written, &[alert("a", "1", 1.0)]).unwrap();
     lake.write_findings(&[finding()]).unwrap();
+    save(&lake, DAY, "hash", &[headroom()]).unwrap();
     for table in TABLES.iter().filter(|table| table.partitions.contains(&"account")) {
         let at = format!("{}/account=1/region=eu-central-1/date={DATE}/part-0.parquet", table.name);
         let file = fs::File::open(dir.path().join(at)).unwrap();

@@ -1,8 +1,7 @@
 //! Labelled real traffic without a past: are the destinations worth reading the first of their
 //! interface?
 //!
-//! The sets lie beside the project (`../shared`, or `OUTFLOW_SHARED`) and are not part of it.
-//! Where they are absent the test says so and passes.
+//! Where the sets are absent the test says so and passes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
@@ -12,13 +11,13 @@
 )]
 #![expect(clippy::print_stdout, reason = "the ranks are for people: --nocapture")]
 
+mod benchmark_support;
 mod fleet_support;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
+use benchmark_support::each_set;
 use fleet_support::{Quiet, objects, options, write_fleet};
 use outflow::config::Config;
 use outflow::net::{Addr, Prefix};
@@ -56,30 +55,9 @@ fn place_of<'a>(rows: &'a [Ranked], eni: &str, remote: &str) -> Option<&'a Ranke
     rows.iter().find(|r| r.eni == eni && (holds(&r.destination) || r.peers.iter().any(|p| holds(&p.peer))))
 }
 
-fn sets() -> Vec<PathBuf> {
-    let shared = std::env::var_os("OUTFLOW_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let Ok(entries) = fs::read_dir(shared.join("benchmark")) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let mut sets: Vec<PathBuf> = paths.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
-    sets.sort();
-    sets
-}
-
 #[test]
 fn malicious_pairs_of_real_traffic_are_among_the_first_ten() {
-    let sets = sets();
-    if sets.is_empty() {
-        println!("NOT RUN: no benchmark sets beside the project; set OUTFLOW_SHARED");
-        return;
-    }
-    for archive in sets {
-        let dir = tempfile::tempdir().unwrap();
-        let untar = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(dir.path()).status().unwrap();
-        assert!(untar.success(), "tar cannot read {}", archive.display());
-        let root = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
-        check(&root);
-    }
+    each_set(|root, _| check(root));
 }
 
 fn check(root: &Path) {

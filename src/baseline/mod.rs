@@ -251,3 +251,35 @@ fn hash(rows: &[SnapshotRow]) -> String {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("histories hold only strings, integers, lists and string-keyed maps")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use destination::HourLevel;
+    use eni::DestinationToday;
+
+    #[test]
+    fn a_destination_is_adopted_when_five_have_taken_to_it() {
+        let key = |text: &str| DestinationKey::Network(text.parse().unwrap());
+        let (of_five, of_four) = (key("203.0.113.0/24"), key("198.51.100.0/24"));
+        let met = DestinationToday {
+            app_bytes: 1,
+            novelty: None,
+            first_hour: 0,
+            last_hour: 0,
+            hours: 1,
+            minutes: None,
+            learned_bytes: 0,
+            learned_hours: [HourLevel::default(); 24],
+        };
+        let eni = |keys: &[&DestinationKey]| {
+            let mut history = EniHistory::new(Hour(0));
+            keys.iter().for_each(|key| history.young.note(key, 0, &met, true));
+            history
+        };
+        let both = || eni(&[&of_five, &of_four]);
+        let enis = [both(), both(), both(), both(), eni(&[&of_five])];
+        assert_eq!(adopted(enis.iter()), BTreeSet::from([of_five.clone()]));
+        assert!(adopted(enis[..4].iter()).is_empty());
+    }
+}
