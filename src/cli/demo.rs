@@ -9,7 +9,7 @@ use super::args::DemoArgs;
 use super::progress::INTERRUPTED;
 use super::render::{Block, Weight, head};
 use super::scan::{all_threads, measured_scan};
-use super::simulate::{create_folder, hidden, make_plan, refuse_full, write};
+use super::simulate::{create_folder, hidden, make_plan, refuse_full, write, write_findings};
 use super::summary::summary;
 use super::term::{BOLD, Output, Term};
 use super::text::{bytes, plural};
@@ -17,7 +17,7 @@ use crate::alert::Alert;
 use crate::config::Config;
 use crate::error::Error;
 use crate::report::ReportOptions;
-use crate::scan::ScanOptions;
+use crate::scan::{ObjectRef, ScanOptions, read_finding_objects};
 use crate::simulate::{Label, SimFormat, SimulateOptions, labels_csv};
 
 /// Interfaces: enough for each role to have peers to be compared with.
@@ -54,6 +54,7 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     let mut sheet = Output::open(Some(&labels_path), true, term)?;
     sheet.write(&labels_csv(&plan.labels))?;
     sheet.finish()?;
+    let findings = write_findings(&plan, &root, true, term)?;
     let text = format!("{} of text", bytes(written.text_bytes));
     term.say(&format!("Scanning {} ({text})", plural(written.records, "record")));
 
@@ -63,9 +64,9 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
         to: None,
         threads: all_threads(),
         lake: Some(lake.clone()),
-        findings: None,
+        findings: Some(read_finding_objects(&listed(&findings)?)),
     };
-    let objects = crate::source::list(&[root.join("AWSLogs").to_string_lossy().into_owned()])?.objects;
+    let objects = listed(&root.join("AWSLogs"))?;
     // All of them: five weeks of a small fleet have an end.
     let mut alerts: Vec<Alert> = Vec::new();
     let (report, took) = measured_scan(objects, config, &options, term, &mut |found| {
@@ -83,6 +84,11 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     super::report::write(&lake, &ReportOptions::default(), config, output)?;
     term.say(&next_steps(&root, &lake, &page, alerts.iter().find(|alert| alert.emitted)));
     Ok(0)
+}
+
+/// The objects under a path of our own.
+fn listed(path: &Path) -> Result<Vec<ObjectRef>, Error> {
+    Ok(crate::source::list(&[path.to_string_lossy().into_owned()])?.objects)
 }
 
 /// What was told, and beside it what was hidden. `alerts` in the order people read.
