@@ -199,6 +199,7 @@ impl Engine {
                     progress: &Quiet,
                     opener: &noting,
                     first: AtomicUsize::new(done),
+                    is_sealed: self.shelf.lake().is_some(),
                 };
                 let read = self.pool.install(|| reader.read(batch));
                 let lacks = noting.take();
