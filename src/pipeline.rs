@@ -3,6 +3,7 @@
 //! be written goes to an `Output`.
 
 mod carry;
+mod early;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,6 +125,14 @@ struct Living {
     objects: BTreeMap<(Hour, Place), crate::window::HourObjects>,
     blank_eni: EniModel,
     blank_fleet: FleetModel,
+}
+
+impl Living {
+    /// ENIs of a peer group.
+    fn group_enis(&self, id: &EniId, group: &str) -> u32 {
+        let fleet = self.snapshot.fleets.get(&place(id));
+        fleet.and_then(|fleet| fleet.group_enis.get(group)).copied().unwrap_or(0)
+    }
 }
 
 /// Account and region.
@@ -325,10 +334,7 @@ impl Pipeline {
             self.incidents.join(closed.hour, correlation.findings());
         }
         let sent_second = closed.hour.end_second() + self.lateness_seconds;
-        let group_enis = |id: &EniId, group: &str| {
-            let fleet = living.snapshot.fleets.get(&place(id));
-            fleet.and_then(|f| f.group_enis.get(group)).copied().unwrap_or(0)
-        };
+        let group_enis = |id: &EniId, group: &str| living.group_enis(id, group);
         self.incidents.decide(closed.hour, sent_second, &group_enis);
         if let Some(beside) = &mut self.guardduty {
             beside.unaided.decide(closed.hour, sent_second, &group_enis);

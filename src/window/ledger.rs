@@ -86,6 +86,12 @@ impl ObjectLedger {
         taken.map(|((account, region, _), objects)| ((account, region), objects)).collect()
     }
 
+    /// A copy of the entry of an hour, without what its objects were.
+    pub fn peek(&self, hour: Hour) -> HashMap<(Arc<str>, Arc<str>), HourObjects, Hasher> {
+        let of_hour = self.hours.iter().filter(|((_, _, h), _)| *h == hour);
+        of_hour.map(|((account, region, _), of)| ((account.clone(), region.clone()), of.named())).collect()
+    }
+
     /// Drops the entries of hours up to and including `last`, which have closed: an hour without
     /// records closes without having been taken.
     pub fn forget_up_to(&mut self, last: Hour) {
