@@ -204,7 +204,7 @@ impl Output for Taken {
     type Error = Infallible;
 
     fn day_begins(&mut self, _: Day, start: &DayStart<'_>) -> Result<(), Infallible> {
-        self.snapshot_hash = start.snapshot_hash.to_owned();
+        start.snapshot_hash.clone_into(&mut self.snapshot_hash);
         self.threshold = start.threshold;
         Ok(())
     }

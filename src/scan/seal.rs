@@ -41,6 +41,14 @@ impl<R: Read> Read for Sealing<R> {
 mod tests {
     use super::*;
 
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the connection broke off"))
+        }
+    }
+
     #[test]
     fn the_hash_is_of_all_bytes_however_far_they_were_read() {
         let seal = |text: &[u8], first: usize| {
@@ -56,12 +64,6 @@ mod tests {
     #[test]
     fn nothing_is_hashed_for_nobody_and_nothing_is_said_of_a_source_that_breaks() {
         assert_eq!(Sealing::new(&b"x"[..], false).seal(), None);
-        struct Broken;
-        impl Read for Broken {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::other("the connection broke off"))
-            }
-        }
         assert_eq!(Sealing::new(Broken, true).seal(), None);
     }
 }

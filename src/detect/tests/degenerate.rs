@@ -31,7 +31,7 @@ fn a_constant_series_neither_sleeps_nor_screams() {
 #[test]
 fn a_series_whose_mad_is_zero_neither_sleeps_nor_screams() {
     // One hour in ten is larger: the median of deviations is zero and the spread is not.
-    let spiky = |_: usize, hour: Hour| sends(if hour.0 % 10 == 0 { 60 * MIB } else { 20 * MIB });
+    let spiky = |_: usize, hour: Hour| sends(if hour.0.is_multiple_of(10) { 60 * MIB } else { 20 * MIB });
     let lab = Lab::after(DAYS, spiky);
     for bytes in [20 * MIB, 22 * MIB, 60 * MIB] {
         assert!(risk(&lab, sends(bytes)) < QUIET_BITS, "{bytes}: {}", risk(&lab, sends(bytes)));
