@@ -19,6 +19,7 @@ pub mod limits;
 pub mod net;
 pub mod pipeline;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod retrospective;
 pub mod scan;

@@ -3,6 +3,8 @@
 //! be written goes to an `Output`.
 
 mod carry;
+mod early;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use crate::alert::model::TableVersion;
 use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
-use crate::baseline::{History, Snapshot, SnapshotRow, Today};
+use crate::baseline::{History, Snapshot, Today};
 use crate::detect::suppress::Suppressions;
 use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Subject, Threshold, against, score_hour,
@@ -21,6 +23,7 @@ use crate::detect::{
 use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
 pub use carry::Carried;
+pub use start::{DayStart, MemoryKind, MemoryRow};
 
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
@@ -29,11 +32,11 @@ pub trait Output {
     /// Why something could not be written.
     type Error;
 
-    /// A day begins; its snapshot is fixed.
+    /// A day begins; what it is compared with is fixed.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Self::Error>;
+    fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Self::Error>;
 
     /// An hour of the day has closed.
     ///
@@ -122,6 +125,14 @@ struct Living {
     objects: BTreeMap<(Hour, Place), crate::window::HourObjects>,
     blank_eni: EniModel,
     blank_fleet: FleetModel,
+}
+
+impl Living {
+    /// ENIs of a peer group.
+    fn group_enis(&self, id: &EniId, group: &str) -> u32 {
+        let fleet = self.snapshot.fleets.get(&place(id));
+        fleet.and_then(|fleet| fleet.group_enis.get(group)).copied().unwrap_or(0)
+    }
 }
 
 /// Account and region.
@@ -235,7 +246,9 @@ impl Pipeline {
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
         let past = self.guardduty.as_mut().map_or(&mut self.incidents, |beside| &mut beside.unaided);
         let threshold = past.threshold(day, enis, budget);
-        output.day_begins(day, &rows)?;
+        let baseline = (rows.as_slice(), snapshot.hash.as_str());
+        let start = DayStart::new(baseline, threshold, &self.incidents, self.guardduty.as_ref());
+        output.day_begins(day, &start)?;
         self.living = Some(Living {
             snapshot,
             today: Today::default(),
@@ -289,7 +302,7 @@ impl Pipeline {
     fn score(&mut self, closed: &ClosedHour) {
         let Some(mut living) = self.living.take() else { return };
         for (at, objects) in &closed.objects {
-            living.objects.insert((closed.hour, at.clone()), objects.clone());
+            living.objects.insert((closed.hour, at.clone()), objects.named());
         }
         let work: Vec<(&EniHour, EniToday)> = closed
             .enis
@@ -321,10 +334,7 @@ impl Pipeline {
             self.incidents.join(closed.hour, correlation.findings());
         }
         let sent_second = closed.hour.end_second() + self.lateness_seconds;
-        let group_enis = |id: &EniId, group: &str| {
-            let fleet = living.snapshot.fleets.get(&place(id));
-            fleet.and_then(|f| f.group_enis.get(group)).copied().unwrap_or(0)
-        };
+        let group_enis = |id: &EniId, group: &str| living.group_enis(id, group);
         self.incidents.decide(closed.hour, sent_second, &group_enis);
         if let Some(beside) = &mut self.guardduty {
             beside.unaided.decide(closed.hour, sent_second, &group_enis);

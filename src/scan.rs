@@ -7,6 +7,7 @@ mod beside;
 mod delivered;
 mod findings;
 mod report;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,13 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::alert::{Alert, count_hidden};
-use crate::baseline::SnapshotRow;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
 use crate::net::{InternalNetworks, PrefixTable};
-use crate::pipeline::{Output, Pipeline};
+use crate::pipeline::{DayStart, Output, Pipeline};
 use crate::record::ColumnPlan;
 use crate::retrospective::Survey;
 use crate::source::{OBJECT_SECONDS, Opener};
@@ -104,7 +104,7 @@ pub fn scan_retrospective(
     Ok((report, survey))
 }
 
-fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|e| Error::usage(format!("cannot start {threads} threads: {e}"), "ask for fewer --threads"))
 }
@@ -130,6 +130,7 @@ fn scan_here(
         progress,
         opener: &opener,
         first: AtomicUsize::new(0),
+        is_sealed: options.lake.is_some(),
     };
     let beside = Beside::load(config)?;
     let pipeline = Pipeline::new(beside.settings(config), &beside.config_hash(config), lateness_seconds);
@@ -273,9 +274,9 @@ impl<'a> Writer<'a> {
 impl Output for Writer<'_> {
     type Error = Error;
 
-    fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
+    fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
         if let Some(lake) = &self.lake {
-            lake.write_snapshot(day, rows)?;
+            lake.write_start(day, start)?;
             self.day = Some(lake.day(day));
         }
         Ok(())
@@ -287,6 +288,7 @@ impl Output for Writer<'_> {
         }
         if let Some(day) = &mut self.day {
             day.write(&hour.enis)?;
+            day.write_objects(hour)?;
         }
         Ok(())
     }

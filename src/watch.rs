@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows AWS or a clock: objects come through [`Fetch`], the present as an argument.
 
+mod early;
 mod engine;
 mod fetch;
 mod live;
@@ -40,6 +41,8 @@ pub struct WatchOptions {
     pub correction_seconds: i64,
     /// Findings of `GuardDuty` are given; `false`: alerts say that none were.
     pub with_findings: bool,
+    /// Hours that are still open are looked at, and what is HIGH by bytes alone is told at once.
+    pub is_early: bool,
 }
 
 impl Default for WatchOptions {
@@ -51,6 +54,7 @@ impl Default for WatchOptions {
             idle_seconds: 1_800,
             correction_seconds: 300,
             with_findings: false,
+            is_early: true,
         }
     }
 }

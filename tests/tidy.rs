@@ -49,13 +49,14 @@ const NETWORK_ROOMS: [&str; 5] =
     ["src/aws/", "src/sink/", "src/source/queue/", "src/source/s3/", "src/telemetry/"];
 
 /// Rooms at the edge: they use the core, the core does not know them.
-const EDGES: [&str; 15] = [
+const EDGES: [&str; 16] = [
     "aws",
     "backtest",
     "cli",
     "error",
     "eval",
     "lake",
+    "replay",
     "report",
     "scan",
     "schema",

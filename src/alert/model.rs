@@ -258,7 +258,8 @@ pub struct Alert {
     pub score: f64,
     /// Whether `watch` sends it.
     pub emitted: bool,
-    /// `budget`, `high`, `fleet_change`, `guardduty`, or why it was kept back: `below_threshold`,
+    /// `budget`, `high`, `fleet_change`, `guardduty`, `early` (HIGH, told by `watch` before its hour
+    /// had closed, with what was in by then; never in the lake), or why it was kept back: `below_threshold`,
     /// `learning`, `continues`, `guardduty_low`, `suppressed`.
     pub emitted_reason: String,
     /// Event time at which `watch` would have sent it, RFC 3339 UTC; the time it was kept back

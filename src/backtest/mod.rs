@@ -22,7 +22,7 @@ use crate::alert::Alert;
 use crate::config::Config;
 use crate::detect::{Settings, Threshold};
 use crate::lake::{COVERAGE, Lake, LakeError, Partition};
-use crate::pipeline::{Output, Pipeline};
+use crate::pipeline::{DayStart, Output, Pipeline};
 use crate::scan::Beside;
 use crate::window::{ClosedHour, Day, EniClass, EniHour, Hour};
 
@@ -105,7 +105,7 @@ struct Taken {
 impl Output for Taken {
     type Error = std::convert::Infallible;
 
-    fn day_begins(&mut self, _: Day, _: &[crate::baseline::SnapshotRow]) -> Result<(), Self::Error> {
+    fn day_begins(&mut self, _: Day, _: &DayStart<'_>) -> Result<(), Self::Error> {
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use super::explain_args::ExplainArgs;
 use super::report::ReportArgs;
 use super::s3_args::S3Args;
 use super::tables::TableArgs;
@@ -17,7 +18,7 @@ use crate::sink::Topic;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    done, and --fail-on was given and reached
+  1    done, and --fail-on was given and reached, or a replayed alert differs
   2    usage or configuration error, or an input or output that cannot be opened
   3    finished but partial: objects failed or could not be listed, a limit cost detail,
        or alerts could not be published
@@ -92,8 +93,9 @@ pub(super) enum Verb {
     Watch(Box<WatchArgs>),
     /// Write the flow logs of a simulated fleet, with labels of what was hidden in them
     Simulate(SimulateArgs),
-    /// Show all evidence of one alert
-    Explain(ExplainArgs),
+    /// Show all evidence of one alert; with --replay, compute it again from the raw objects and compare
+    #[command(after_help = super::explain_args::EXAMPLES)]
+    Explain(Box<ExplainArgs>),
     /// Write the lake as one HTML file to look at: incidents, evidence, coverage, fleet
     #[command(after_help = super::report::EXAMPLES)]
     Report(ReportArgs),
@@ -221,18 +223,6 @@ pub(super) enum Format {
     Ocsf,
     /// AWS Security Finding Format, one JSON object a line: `aws securityhub batch-import-findings`.
     Asff,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExplainArgs {
-    /// The alert's id, or enough of its beginning to be unique
-    pub(super) id: String,
-    /// The lake that holds it
-    #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR", required_unless_present = "alerts")]
-    pub(super) lake: Option<PathBuf>,
-    /// The file written by `scan --format jsonl --out FILE`
-    #[arg(long, env = "OUTFLOW_ALERTS", value_name = "FILE")]
-    pub(super) alerts: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

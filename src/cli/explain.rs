@@ -1,4 +1,5 @@
-//! `outflow explain`: all evidence of one alert, months later, from what was stored with it.
+//! `outflow explain`: all evidence of one alert, months later, from what was stored with it; and the
+//! proof of it, by computing it again.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -6,20 +7,34 @@ use std::path::Path;
 
 use super::args::ExplainArgs;
 use super::render::evidence;
+use super::replay;
 use super::term::Term;
 use crate::alert::Alert;
+use crate::config::Config;
 use crate::error::Error;
 use crate::lake::{Lake, LakeError};
+use crate::window::Day;
 
-pub(super) fn run(args: &ExplainArgs, term: Term) -> Result<u8, Error> {
-    let alert = match (&args.alerts, &args.lake) {
-        (Some(file), _) => find_in_file(file, &args.id)?,
-        (None, Some(lake)) => find_in_lake(lake, &args.id)?,
+/// `config` loads the configuration: only a replay needs it.
+pub(super) fn run(
+    args: &ExplainArgs,
+    config: impl FnOnce() -> Result<Config, Error>,
+    term: Term,
+) -> Result<u8, Error> {
+    let (day, alert) = match (&args.alerts, &args.lake) {
+        (Some(file), _) => (None, find_in_file(file, &args.id)?),
+        (None, Some(lake)) => {
+            let (day, alert) = find_in_lake(lake, &args.id)?;
+            (Some(day), alert)
+        }
         (None, None) => {
             return Err(Error::usage("where is the alert?", "name --lake DIR or --alerts FILE"));
         }
     };
     term.print(&evidence(&alert))?;
+    if args.replay {
+        return replay::run(args, &alert, day, &config()?, term);
+    }
     Ok(0)
 }
 
@@ -46,11 +61,11 @@ fn find_in_file(path: &Path, id: &str) -> Result<Alert, Error> {
 }
 
 /// The alert in the lake's `alerts/`.
-fn find_in_lake(root: &Path, id: &str) -> Result<Alert, Error> {
+fn find_in_lake(root: &Path, id: &str) -> Result<(Day, Alert), Error> {
     let place = root.display().to_string();
     let stored = |error: LakeError| Error::Stored { path: place.clone(), detail: error.to_string() };
-    let found = Lake::open(root).map_err(stored)?.find_alert(id).map_err(stored)?;
-    choose(found.into_iter().collect(), id, &place)
+    let found = Lake::open(root).map_err(stored)?.find_alert_of_day(id).map_err(stored)?;
+    found.ok_or_else(|| none_of(id, &place))
 }
 
 /// The one alert meant by `id` among those whose id begins with it: the exact one if there is
@@ -68,12 +83,14 @@ fn choose(mut found: Vec<Alert>, id: &str, place: &str) -> Result<Alert, Error> 
             format!("give more of it: {}", ids.join(", ")),
         ));
     }
-    found.pop().ok_or_else(|| {
-        Error::usage(
-            format!("no alert of {place} has an id that begins with {id}"),
-            "`scan --all --format jsonl` writes every incident, also those kept back",
-        )
-    })
+    found.pop().ok_or_else(|| none_of(id, place))
+}
+
+fn none_of(id: &str, place: &str) -> Error {
+    Error::usage(
+        format!("no alert of {place} has an id that begins with {id}"),
+        "`scan --all --format jsonl` writes every incident, also those kept back",
+    )
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@ mod backtest;
 mod demo;
 mod eval;
 mod explain;
+mod explain_args;
 mod export;
 mod printer;
 mod progress;
 mod publish;
 mod render;
+mod replay;
 mod report;
 mod retrospective;
 mod s3_args;
@@ -73,7 +75,7 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
         Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
         Verb::Eval(args) => eval::run(args, term),
-        Verb::Explain(args) => explain::run(args, term),
+        Verb::Explain(args) => explain::run(args, || load_config(cli), term),
         Verb::Report(args) => report::run(args, &load_config(cli)?, term),
         Verb::Schema(verb) => schema::run(verb, term),
         Verb::Export(args) => export::run(args, &load_config(cli)?, term),

@@ -97,7 +97,10 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
 }
 
 /// The findings in `objects`; `None` when none were asked for.
-fn read_findings(paths: &[String], objects: &[ObjectRef]) -> Result<Option<FindingObjects>, Error> {
+pub(super) fn read_findings(
+    paths: &[String],
+    objects: &[ObjectRef],
+) -> Result<Option<FindingObjects>, Error> {
     if paths.is_empty() {
         return Ok(None);
     }

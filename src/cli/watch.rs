@@ -74,6 +74,7 @@ fn options(args: &WatchArgs) -> WatchOptions {
         idle_seconds: args.idle,
         correction_seconds: args.correct_every,
         with_findings: args.guardduty,
+        is_early: !args.no_early,
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) struct WatchArgs {
     /// object, so that baselines are there from the start: 28d
     #[arg(long, env = "OUTFLOW_BACKFILL", value_name = "SPAN", value_parser = when::span_seconds)]
     pub(super) backfill: Option<i64>,
+    /// Tell nothing before its hour has closed. Else what is HIGH by bytes alone is told once, as
+    /// revision 1, while its hour is open
+    #[arg(long, env = "OUTFLOW_NO_EARLY", value_parser = FalseyValueParser::new())]
+    pub(super) no_early: bool,
     /// End when the queue is empty, and end the day in hand as `scan` would; a later run goes on
     #[arg(long, env = "OUTFLOW_DRAIN", value_parser = FalseyValueParser::new())]
     pub(super) drain: bool,

@@ -102,6 +102,20 @@ impl Detector {
         }
     }
 
+    /// Whether what it says can only become stronger while an hour goes on, because it looks at
+    /// sums of bytes alone.
+    pub fn only_grows(self) -> bool {
+        matches!(
+            self,
+            Self::NewDestination
+                | Self::NewDestinations
+                | Self::Volume
+                | Self::KnownDestinationHour
+                | Self::KnownDestinationDay
+                | Self::Protocol
+        )
+    }
+
     /// Whether it only strengthens what others say: periodic agents are everywhere.
     pub fn corroborates(self) -> bool {
         self == Self::Beacon

@@ -9,7 +9,7 @@ use super::budget::DayScores;
 use super::incident::{Incident, Incidents};
 use super::told::Recent;
 use super::unit::Subject;
-use crate::window::EniId;
+use crate::window::{Day, EniId};
 
 /// The memory of [`Incidents`] between two days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,51 @@ pub struct IncidentMemory {
     /// A list, because JSON has no maps by anything but text.
     recent: Vec<(EniId, Subject, Recent)>,
     scores: VecDeque<DayScores>,
+}
+
+/// One thing that incidents remember, as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryPart {
+    /// The ENI and the subject that it is about; `None` for the scores of a day.
+    pub about: Option<(EniId, Subject)>,
+    /// The last day of the subject's incident, or the day of the scores.
+    pub day: Day,
+    /// All of it, JSON.
+    pub state: String,
+}
+
+impl IncidentMemory {
+    /// All parts: subjects first, then the scores of past days, oldest first.
+    pub fn parts(&self) -> Vec<MemoryPart> {
+        let told = self.recent.iter().map(|part| MemoryPart {
+            about: Some((part.0.clone(), part.1.clone())),
+            day: part.2.last_day,
+            state: json(part),
+        });
+        let scores = self.scores.iter().map(|of_day| MemoryPart {
+            about: None,
+            day: Day(of_day.day),
+            state: json(of_day),
+        });
+        told.chain(scores).collect()
+    }
+
+    /// Adds a part that `parts` gave; those of scores in their order.
+    ///
+    /// # Errors
+    /// When its state is none of ours.
+    pub fn add_part(&mut self, is_scores: bool, state: &str) -> Result<(), serde_json::Error> {
+        if is_scores {
+            self.scores.push_back(serde_json::from_str(state)?);
+        } else {
+            self.recent.push(serde_json::from_str(state)?);
+        }
+        Ok(())
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("ids, days and finite numbers are JSON")
 }
 
 impl Incidents {

@@ -29,7 +29,7 @@ pub use evidence::{BITS_MAX, Detector, Evidence, Family, bits};
 pub use features::{EniFeatures, KeyHour, Reach, is_transfer};
 pub use hour::{EniContext, HourOutcome, KEEP_BITS, Scored, against, score_hour};
 pub use incident::{Incident, IncidentCoverage, IncidentId, Incidents, Kept, Place};
-pub use memory::IncidentMemory;
+pub use memory::{IncidentMemory, MemoryPart};
 pub use protocol::RareEvent;
 pub use score::{Score, Severity, combine};
 pub use unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};

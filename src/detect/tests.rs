@@ -1,7 +1,9 @@
 //! Traps that others' detectors fell into (detection.md D), each against this one: whole hours
 //! through `score_hour`, over a small fleet with three weeks of ordinary history.
 
+mod degenerate;
 mod guardduty;
+mod lognormal;
 mod suppress;
 mod traps;
 
@@ -367,37 +369,6 @@ fn suspicious_hours_are_not_learned_for_a_week() {
     let mut later = Lab::usual();
     later.score_hour(&hour, true);
     assert!(later.lived.destinations[&key].is_learned(), "released after a week");
-}
-
-#[test]
-fn a_baseline_without_any_spread_neither_sleeps_nor_screams() {
-    let constant = |_: usize, _: Hour| vec![flow(KNOWN, 20 * MIB, 200 * MIB)];
-    let lab = Lab::after(DAYS, constant);
-    let score = |bytes| {
-        let mut lab = lab.clone();
-        let outcome = lab.score(vec![flow(KNOWN, bytes, 10 * bytes)]);
-        outcome.scored.iter().map(|s| s.score.risk).fold(0.0, f64::max)
-    };
-    // The same again, and a tenth more, is nothing; a hundred times as much is something.
-    assert!(
-        score(20 * MIB) < QUIET_BITS && score(22 * MIB) < QUIET_BITS,
-        "{} {}",
-        score(20 * MIB),
-        score(22 * MIB)
-    );
-    assert!(score(2000 * MIB) > QUIET_BITS, "{}", score(2000 * MIB));
-}
-
-#[test]
-fn a_silent_past_gives_finite_evidence() {
-    let mut lab = Lab::after(DAYS, |_, _| Vec::new());
-    assert_eq!(lab.score(Vec::new()).scored.len(), 0, "silence after silence");
-    let outcome = lab.score(vec![flow(KNOWN, 20 * MIB, MIB)]);
-    for scored in &outcome.scored {
-        assert!(scored.score.risk.is_finite() && scored.score.risk <= 70.0, "{:?}", scored.score);
-        assert!(scored.evidence.iter().all(|e| e.p > 0.0 && e.p <= 1.0 && e.expected.is_finite()));
-    }
-    assert!(outcome.scored.iter().any(|s| s.score.risk > KEEP_BITS));
 }
 
 #[test]

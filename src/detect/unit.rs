@@ -125,10 +125,23 @@ impl Unit {
     /// Evidence and score: a pure function of the unit and what it is compared with.
     pub fn score(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {
         let evidence = self.evidence(against);
+        let score = self.combined(&evidence, against);
+        (evidence, score)
+    }
+
+    /// The same from what can only grow while the hour goes on: what an hour that is still open
+    /// is already worth, and will be at least when it closes.
+    pub fn score_so_far(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {
+        let mut evidence = self.evidence(against);
+        evidence.retain(|found| found.detector.only_grows());
+        let score = self.combined(&evidence, against);
+        (evidence, score)
+    }
+
+    fn combined(&self, evidence: &[Evidence], against: &Against<'_>) -> Score {
         let over = against.volume_ceiling_bytes.is_some_and(|ceiling| self.app_bytes() >= ceiling)
             || self.breaks_cold_start_rule(against);
-        let score = combine(&evidence, self.tier.confidence(), self.seen, self.harm_bytes(), over);
-        (evidence, score)
+        combine(evidence, self.tier.confidence(), self.seen, self.harm_bytes(), over)
     }
 
     /// The absolute rule for an ENI that is still learning in an account that is not: much data

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::window::{Day, EniHour, EniId, Hour};
+use crate::window::{ClosedHour, Day, EniHour, EniId, Hour};
 
 use super::coverage::{self, COVERAGE};
 use super::error::LakeError;
 use super::file::TableWriter;
 use super::hourly::{self, HOURLY, flow_order};
+use super::objects::{self, OBJECTS};
 use super::partition::Partition;
 use super::writer::LakeWriter;
 
@@ -20,6 +21,8 @@ pub struct DayWriter {
     day: Day,
     /// By directory, as two account names too long for a path could share one.
     open: BTreeMap<PathBuf, OpenPartition>,
+    /// The objects that the hours came from, by directory.
+    objects: BTreeMap<PathBuf, TableWriter>,
 }
 
 struct OpenPartition {
@@ -31,7 +34,7 @@ struct OpenPartition {
 
 impl DayWriter {
     pub(super) fn new(lake: LakeWriter, day: Day) -> Self {
-        Self { lake, day, open: BTreeMap::new() }
+        Self { lake, day, open: BTreeMap::new(), objects: BTreeMap::new() }
     }
 
     /// Appends closed ENI-hours. Any slicing of the same ascending sequence of hours gives the
@@ -69,6 +72,28 @@ impl DayWriter {
         flows.into_iter().try_for_each(|flow| open.hourly.row(|row| hourly::fill(row, hour, flow)))
     }
 
+    /// Appends what the objects of a closed hour were. Hours come in ascending order.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_objects(&mut self, closed: &ClosedHour) -> Result<(), LakeError> {
+        use std::collections::btree_map::Entry;
+        for ((account, region), of_hour) in closed.objects.iter().filter(|(_, of)| !of.read.is_empty()) {
+            let partition = Partition { account: account.clone(), region: region.clone(), day: self.day };
+            let writer = match self.objects.entry(self.lake.dir(&OBJECTS, &partition)) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let writer = TableWriter::create(&OBJECTS, entry.key())?;
+                    entry.insert(writer)
+                }
+            };
+            for (name, seal) in &of_hour.read {
+                writer.row(|row| objects::fill(row, closed.hour, name, seal))?;
+            }
+        }
+        Ok(())
+    }
+
     fn partition(&mut self, id: &EniId) -> Result<&mut OpenPartition, LakeError> {
         use std::collections::btree_map::Entry;
         let partition = Partition { account: id.account.clone(), region: id.region.clone(), day: self.day };
@@ -94,12 +119,14 @@ impl DayWriter {
         for open in self.open.into_values() {
             staged.push((open.partition, open.hourly.close()?, open.coverage.close()?));
         }
+        let objects = self.objects.into_values().map(TableWriter::close).collect::<Result<Vec<_>, _>>()?;
         let mut written = Vec::with_capacity(staged.len());
         for (partition, hourly, coverage) in staged {
             hourly.publish()?;
             coverage.publish()?;
             written.push(partition);
         }
+        objects.into_iter().try_for_each(super::file::Staged::publish)?;
         written.sort_by(|a, b| a.order().cmp(&b.order()));
         Ok(written)
     }

@@ -7,7 +7,9 @@
 //! alerts/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! guardduty/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! headroom/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
+//! objects/account=<a>/region=<r>/date=<YYYY-MM-DD>/part-0.parquet
 //! snapshots/date=<YYYY-MM-DD>/part-0.parquet
+//! memory/date=<YYYY-MM-DD>/part-0.parquet
 //! ```
 //!
 //! Invariants: one [`Table`] describes each data set and everything is written through it; a file
@@ -25,6 +27,8 @@ mod guardduty;
 mod headroom;
 mod hourly;
 mod hours;
+mod memory;
+mod objects;
 mod partition;
 mod reader;
 mod rows;
@@ -44,6 +48,8 @@ pub use file::{Staged, TableWriter};
 pub use guardduty::GUARDDUTY;
 pub use headroom::HEADROOM;
 pub use hourly::HOURLY;
+pub use memory::MEMORY;
+pub use objects::{OBJECTS, StoredObject};
 pub use partition::Partition;
 pub use reader::Lake;
 pub use rows::{Row, RowError};
@@ -52,4 +58,5 @@ pub use table::{Column, Kind, Table};
 pub use writer::LakeWriter;
 
 /// Every data set.
-pub static TABLES: [&Table; 6] = [&HOURLY, &COVERAGE, &ALERTS, &GUARDDUTY, &HEADROOM, &SNAPSHOTS];
+pub static TABLES: [&Table; 8] =
+    [&HOURLY, &COVERAGE, &ALERTS, &GUARDDUTY, &HEADROOM, &OBJECTS, &SNAPSHOTS, &MEMORY];

@@ -138,20 +138,30 @@ impl Lake {
     /// # Errors
     /// When several ids start so, or a file cannot be read.
     pub fn find_alert(&self, id_or_prefix: &str) -> Result<Option<Alert>, LakeError> {
+        Ok(self.find_alert_of_day(id_or_prefix)?.map(|(_, alert)| alert))
+    }
+
+    /// The same, with the day that it is stored under: the one whose incidents it is among.
+    ///
+    /// # Errors
+    /// As [`Lake::find_alert`].
+    pub fn find_alert_of_day(&self, id_or_prefix: &str) -> Result<Option<(Day, Alert)>, LakeError> {
         let mut alerts = Vec::new();
         for partition in self.partitions(&ALERTS)? {
-            self.alerts_of(&partition, |id| id.starts_with(id_or_prefix), &mut alerts)?;
+            let mut of_partition = Vec::new();
+            self.alerts_of(&partition, |id| id.starts_with(id_or_prefix), &mut of_partition)?;
+            alerts.extend(of_partition.into_iter().map(|alert| (partition.day, alert)));
         }
-        let exact = alerts.iter().any(|alert| alert.id == id_or_prefix);
-        alerts.retain(|alert| !exact || alert.id == id_or_prefix);
-        let mut ids: Vec<&String> = alerts.iter().map(|alert| &alert.id).collect();
+        let exact = alerts.iter().any(|(_, alert)| alert.id == id_or_prefix);
+        alerts.retain(|(_, alert)| !exact || alert.id == id_or_prefix);
+        let mut ids: Vec<&String> = alerts.iter().map(|(_, alert)| &alert.id).collect();
         ids.sort_unstable();
         ids.dedup();
         if ids.len() > 1 {
             let ids = ids.into_iter().take(AMBIGUOUS_IDS_MAX).cloned().collect();
             return Err(LakeError::Ambiguous { prefix: id_or_prefix.to_owned(), ids });
         }
-        Ok(alerts.into_iter().max_by_key(|alert| alert.revision))
+        Ok(alerts.into_iter().max_by_key(|(_, alert)| alert.revision))
     }
 
     /// The batches of one partition of any table; `None` when it was never written.

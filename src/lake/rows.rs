@@ -181,10 +181,10 @@ impl Row<'_> {
         give!(self, name, Double, b => b.append_option(value.into()))
     }
 
-    /// A time, milliseconds since the Unix epoch.
+    /// A time, milliseconds since the Unix epoch, or NULL.
     #[must_use]
-    pub fn timestamp_ms(mut self, name: &str, value: i64) -> Self {
-        give!(self, name, TimestampMs, b => b.append_value(value))
+    pub fn timestamp_ms(mut self, name: &str, value: impl Into<Option<i64>>) -> Self {
+        give!(self, name, TimestampMs, b => b.append_option(value.into()))
     }
 
     /// A list of values as they print.

@@ -4,7 +4,9 @@
 use crate::baseline::SnapshotRow;
 use crate::window::Day;
 
+use super::columns::text_or_empty;
 use super::error::LakeError;
+use super::reader::Lake;
 use super::table::{Column, Kind, Table};
 use super::writer::LakeWriter;
 
@@ -53,5 +55,47 @@ impl LakeWriter {
             })?;
         }
         writer.close()?.publish()
+    }
+}
+
+impl Lake {
+    /// The snapshot that a day was scored against; `None` when the lake has none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read_snapshot(&self, day: Day) -> Result<Option<Vec<SnapshotRow>>, LakeError> {
+        let Some(reader) = self.read_table(&SNAPSHOTS, &[("date", &day.date().to_string())])? else {
+            return Ok(None);
+        };
+        let mut rows = Vec::new();
+        for columns in reader {
+            let columns = columns?;
+            let texts = ["scope", "account", "region", "eni", "eni_group", "state"];
+            let [scope, account, region, eni, group, state] = texts.map(|name| columns.text(name));
+            let texts = [scope?, account?, region?, eni?, group?, state?];
+            let times = [columns.timestamp_ms("first_seen")?, columns.timestamp_ms("last_seen")?];
+            let counts = ["active_hours", "destinations", "usual_max_bytes"];
+            let [hours, destinations, most] = counts.map(|name| columns.int64(name));
+            let counts = [hours?, destinations?, most?];
+            for row in 0..columns.len() {
+                let [scope, account, region, eni, group, state] =
+                    [0, 1, 2, 3, 4, 5].map(|at: usize| text_or_empty(&texts[at], row).to_owned());
+                let count = |at: usize| counts[at].value(row).max(0).cast_unsigned();
+                rows.push(SnapshotRow {
+                    scope,
+                    account,
+                    region,
+                    eni,
+                    group,
+                    first_seen_second: times[0].value(row).div_euclid(1000),
+                    last_seen_second: times[1].value(row).div_euclid(1000),
+                    active_hours: count(0) as u32,
+                    destinations: count(1) as u32,
+                    usual_max_bytes: count(2),
+                    state,
+                });
+            }
+        }
+        Ok(Some(rows))
     }
 }

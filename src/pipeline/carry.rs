@@ -17,10 +17,10 @@ use crate::window::Day;
 /// The state of a pipeline between two days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Carried {
-    rows: Vec<SnapshotRow>,
-    incidents: IncidentMemory,
+    pub(super) rows: Vec<SnapshotRow>,
+    pub(super) incidents: IncidentMemory,
     /// With findings: the incidents as they would be without any, and the correlation.
-    beside: Option<(IncidentMemory, CorrelationMemory)>,
+    pub(super) beside: Option<(IncidentMemory, CorrelationMemory)>,
 }
 
 impl Pipeline {

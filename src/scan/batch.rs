@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::seal::Sealing;
 use super::{Progress, Seen};
 use crate::limits::AHEAD_OBJECT_BYTES_MIN;
 use crate::record::{ColumnPlan, FlowRecord, ObjectError, ObjectReader, ReadReport, RecordSink, SkipReason};
 use crate::source::{ObjectRef, Open};
-use crate::window::{Hour, ObjectContext, ObjectLedger, Shard};
+use crate::window::{Hour, ObjectContext, ObjectLedger, Seal, Shard};
 
 /// How objects are read in this run.
 pub(crate) struct BatchReader<'a> {
@@ -22,6 +23,8 @@ pub(crate) struct BatchReader<'a> {
     pub(crate) opener: &'a dyn Open,
     /// Objects of the batches before: where the next batch begins.
     pub(crate) first: AtomicUsize,
+    /// Whether it is noted what each object was: for a lake.
+    pub(crate) is_sealed: bool,
 }
 
 /// A batch that was read.
@@ -39,6 +42,8 @@ pub(crate) struct Outcome {
     touched: Vec<Hour>,
     account: Arc<str>,
     region: Arc<str>,
+    /// What it was, when somebody keeps that.
+    seal: Option<Seal>,
 }
 
 impl BatchReader<'_> {
@@ -90,14 +95,26 @@ impl BatchReader<'_> {
             to_second: self.to_second,
         };
         let mut sink = ShardSink { shard, context: &context, touched: Vec::new() };
-        let report = match self.opener.open(at) {
-            Ok(source) => reader.read(source, self.format.as_ref(), &mut sink),
+        let (report, blake3) = match self.opener.open(at) {
+            Ok(source) => {
+                let mut source = Sealing::new(source, self.is_sealed);
+                let report = reader.read(&mut source, self.format.as_ref(), &mut sink);
+                // How far a damaged object is read is nobody's promise.
+                let blake3 = if report.error.is_none() { source.seal() } else { None };
+                (report, blake3)
+            }
             Err(error) => {
-                ReadReport { error: Some(ObjectError::Io(error.to_string())), ..ReadReport::default() }
+                let error = Some(ObjectError::Io(error.to_string()));
+                (ReadReport { error, ..ReadReport::default() }, None)
             }
         };
         let ShardSink { touched, .. } = sink;
-        Outcome { report, touched, account: context.account, region: context.region }
+        let seal = self.is_sealed.then(|| Seal {
+            bytes: object.bytes,
+            etag: object.path.etag().into(),
+            blake3: blake3.unwrap_or_default().into(),
+        });
+        Outcome { report, touched, account: context.account, region: context.region, seal }
     }
 }
 
@@ -140,6 +157,11 @@ impl Outcome {
         }
         for hour in &self.touched {
             ledger.note_records(&self.account, &self.region, *hour, &name);
+        }
+        let Some(seal) = &self.seal else { return };
+        let named = object.key.as_ref().map(|key| Hour::of_second(key.time_second));
+        for hour in self.touched.iter().copied().chain(named) {
+            ledger.note_seal(&self.account, &self.region, hour, &name, seal);
         }
     }
 

@@ -41,6 +41,16 @@ pub enum Source {
     S3(S3Place),
 }
 
+impl Source {
+    /// The entity tag under which it is read; empty when there is none.
+    pub fn etag(&self) -> &str {
+        match self {
+            Self::File(_) | Self::Stdin => "",
+            Self::S3(place) => place.etag(),
+        }
+    }
+}
+
 /// One object to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRef {

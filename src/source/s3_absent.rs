@@ -12,6 +12,13 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum S3Place {}
 
+impl S3Place {
+    /// The entity tag that was listed.
+    pub fn etag(&self) -> &str {
+        match *self {}
+    }
+}
+
 /// The S3 inputs of a command: none.
 pub struct S3Inputs(());
 

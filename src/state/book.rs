@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Severity};
 use crate::guardduty::FindingSet;
 use crate::window::{Day, Hour};
 
@@ -28,6 +28,9 @@ pub struct Book {
     pub ledger: BTreeMap<String, Entry>,
     /// What was handed to the outbox, by day and alert id.
     pub told: BTreeMap<u32, BTreeMap<String, Told>>,
+    /// What was told before its hour had closed, by alert id; until the hour closes.
+    #[serde(default)]
+    pub early: BTreeMap<String, Early>,
     /// Alerts that nobody has confirmed yet, in order.
     pub outbox: Vec<Alert>,
     /// `GuardDuty`'s findings; `None` when none are given.
@@ -69,6 +72,19 @@ pub struct Told {
     pub sent_revision: u32,
     /// Hash of what matters of it, as last seen; empty when it was taken back.
     pub gist: String,
+}
+
+/// What was told of an alert before its hour had closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Early {
+    /// Its day.
+    pub day: Day,
+    /// Account, region and destination: one early message is enough for a cause.
+    pub cause: (String, String, String),
+    /// The severity that was told.
+    pub severity: Severity,
+    /// Application bytes that were told.
+    pub app_bytes: u64,
 }
 
 /// Why something was refused.

@@ -19,7 +19,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use book::{Book, DayState, Entry, Quarantined, Reason, Told};
+pub use book::{Book, DayState, Early, Entry, Quarantined, Reason, Told};
 
 use crate::error::Error;
 use crate::pipeline::Carried;

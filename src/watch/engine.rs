@@ -63,6 +63,8 @@ pub struct Engine {
     pub(super) corrected_second: Option<i64>,
     /// The day in hand is only looked at to its end; it goes on.
     pub(super) is_settling: bool,
+    /// How far the names reached when open hours were last looked at, Unix seconds.
+    pub(super) looked_second: Option<i64>,
     /// The list of refused things changed since it was written.
     is_list_stale: bool,
 }
@@ -115,6 +117,7 @@ impl Engine {
             rebuild: Some(rebuild),
             corrected_second: None,
             is_settling: false,
+            looked_second: None,
             is_list_stale: false,
         })
     }
@@ -197,6 +200,7 @@ impl Engine {
             }
         }
         self.advance(now_second)?;
+        self.look_early();
         Ok(items.iter().map(|item| fates.get(item).copied().unwrap_or(Fate::Again)).collect())
     }
 

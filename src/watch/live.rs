@@ -6,6 +6,7 @@ use crate::source::OBJECT_SECONDS;
 use crate::state::DayState;
 use crate::window::{Day, Hour, OpenHours, closes_up_to};
 
+use super::early;
 use super::engine::Engine;
 use super::observer::Event;
 use super::outbox;
@@ -98,6 +99,7 @@ impl Engine {
 
     fn tell(&mut self, day: Day, alerts: &[crate::alert::Alert], tell: Tell) {
         let is_silent = matches!(tell, Tell::Since(first) if day < first);
+        early::settle(&mut self.book, day, alerts);
         let news = outbox::grow(&mut self.book, day, alerts, is_silent);
         news.iter().for_each(|alert| self.observer.note(&Event::Told(alert)));
     }

@@ -80,7 +80,7 @@ pub(super) fn correct(book: &mut Book, from: Day, days: &[DayAlerts]) -> (Vec<Al
 /// Hash of what a reader acts on: who, where, how much, how bad, on what evidence. Neither the
 /// lists of objects and coverage, which every late object changes, nor scores in the last digit,
 /// which every corrected baseline does.
-fn gist(alert: &Alert) -> String {
+pub(super) fn gist(alert: &Alert) -> String {
     let detectors: Vec<&str> = alert.detectors.iter().map(|evidence| evidence.id.as_str()).collect();
     let findings: Vec<&str> = alert.guardduty.findings.iter().map(|finding| finding.id.as_str()).collect();
     let what = (

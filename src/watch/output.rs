@@ -1,10 +1,9 @@
 //! Takes what the pipeline produces: the lake, and the alerts of days that end.
 
 use crate::alert::Alert;
-use crate::baseline::SnapshotRow;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
-use crate::pipeline::Output;
+use crate::pipeline::{DayStart, Output};
 use crate::window::{ClosedHour, Day};
 
 /// The writing side of the day in hand.
@@ -45,9 +44,9 @@ impl Shelf {
 impl Output for Shelf {
     type Error = Error;
 
-    fn day_begins(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
+    fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
         if let Some(lake) = &self.lake {
-            lake.write_snapshot(day, rows)?;
+            lake.write_start(day, start)?;
             self.day = Some(lake.day(day));
         }
         Ok(())
@@ -56,6 +55,7 @@ impl Output for Shelf {
     fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
         if let Some(day) = &mut self.day {
             day.write(&hour.enis)?;
+            day.write_objects(hour)?;
         }
         Ok(())
     }

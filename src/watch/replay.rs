@@ -12,6 +12,7 @@ use crate::source::{Gone, OBJECT_SECONDS, ObjectKey, ObjectRef};
 use crate::state::Reason;
 use crate::window::{Day, Hour, OpenHours, closes_up_to};
 
+use super::early;
 use super::engine::Engine;
 use super::fetch::{Item, Lack, Noting, Quiet};
 use super::live::{Live, Tell};
@@ -136,6 +137,7 @@ impl Engine {
         if let Some(day) = self.live.pipeline.day() {
             days.push((day, self.pool.install(|| self.live.pipeline.alerts_so_far())));
         }
+        days.iter().for_each(|(day, alerts)| early::settle(&mut self.book, *day, alerts));
         let (news, withdrawn) = outbox::correct(&mut self.book, first, &days);
         news.iter().for_each(|alert| self.observer.note(&Event::Told(alert)));
         withdrawn.iter().for_each(|id| self.observer.note(&Event::Withdrawn { id }));
@@ -199,6 +201,7 @@ impl Engine {
                     progress: &Quiet,
                     opener: &noting,
                     first: AtomicUsize::new(done),
+                    is_sealed: self.shelf.lake().is_some(),
                 };
                 let read = self.pool.install(|| reader.read(batch));
                 let lacks = noting.take();

@@ -1,6 +1,6 @@
 //! Which objects an hour was built from, and which five minutes of it were delivered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -25,6 +25,28 @@ pub struct HourObjects {
     pub names: BTreeSet<Arc<str>>,
     /// Objects beyond those named.
     pub more: u64,
+    /// All objects that held records of the hour or are named in it, with what they were; empty
+    /// when nobody keeps it.
+    pub read: BTreeMap<Arc<str>, Seal>,
+}
+
+/// What an object was when it was read: enough to tell later whether it still is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seal {
+    /// Size before inflating as it was listed, bytes; 0 when it was not known beforehand.
+    pub bytes: u64,
+    /// Entity tag, empty when there is none.
+    pub etag: Arc<str>,
+    /// BLAKE3 of its bytes, 32 hex digits; empty when it could not be read to its end.
+    pub blake3: Arc<str>,
+}
+
+impl HourObjects {
+    /// Without what the objects were.
+    #[must_use]
+    pub fn named(&self) -> Self {
+        Self { slots: self.slots, names: self.names.clone(), more: self.more, read: BTreeMap::new() }
+    }
 }
 
 impl ObjectLedger {
@@ -46,10 +68,28 @@ impl ObjectLedger {
         }
     }
 
+    /// Notes what `object` was, which `note_records` or `note_named` said to be part of `hour`.
+    pub fn note_seal(
+        &mut self,
+        account: &Arc<str>,
+        region: &Arc<str>,
+        hour: Hour,
+        object: &Arc<str>,
+        seal: &Seal,
+    ) {
+        self.at(account, region, hour).read.insert(Arc::clone(object), seal.clone());
+    }
+
     /// Takes the entry of an hour that closes.
     pub fn take(&mut self, hour: Hour) -> HashMap<(Arc<str>, Arc<str>), HourObjects, Hasher> {
         let taken = self.hours.extract_if(|(_, _, h), _| *h == hour);
         taken.map(|((account, region, _), objects)| ((account, region), objects)).collect()
+    }
+
+    /// A copy of the entry of an hour, without what its objects were.
+    pub fn peek(&self, hour: Hour) -> HashMap<(Arc<str>, Arc<str>), HourObjects, Hasher> {
+        let of_hour = self.hours.iter().filter(|((_, _, h), _)| *h == hour);
+        of_hour.map(|((account, region, _), of)| ((account.clone(), region.clone()), of.named())).collect()
     }
 
     /// Drops the entries of hours up to and including `last`, which have closed: an hour without

@@ -11,7 +11,7 @@ mod vocabulary;
 
 pub use context::ObjectContext;
 pub use hour::{Coverage, Day, EniClass, EniHour, EniId, FlowWindow, Hour, Role, Totals};
-pub use ledger::{HourObjects, ObjectLedger};
+pub use ledger::{HourObjects, ObjectLedger, Seal};
 pub use open::{ClosedHour, OpenHours, closes_up_to};
 pub use resolve::KnownEni;
 pub use shard::{PROTOCOL_ABSENT, Shard};

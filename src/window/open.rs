@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::hour::{EniHour, EniId, Hour};
 use super::ledger::{HourObjects, ObjectLedger};
 use super::resolve::{KnownEni, resolve};
-use super::shard::Shard;
+use super::shard::{OpenEniHour, ServiceNames, Shard};
 
 /// The merged open hours, with the objects they came from.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +26,11 @@ pub struct ClosedHour {
     /// ENIs with records or NODATA/SKIPDATA in it, sorted by id.
     pub enis: Vec<EniHour>,
     /// The objects it came from, by (account, region).
-    pub objects: hashbrown::HashMap<(Arc<str>, Arc<str>), HourObjects, foldhash::fast::FixedState>,
+    pub objects: ObjectsByPlace,
 }
+
+/// Objects by (account, region).
+type ObjectsByPlace = hashbrown::HashMap<(Arc<str>, Arc<str>), HourObjects, foldhash::fast::FixedState>;
 
 /// The last hour that is complete once all objects named up to `newest_named_second` are in:
 /// its end plus the lateness has passed. An object named T holds records up to T + 5 minutes.
@@ -55,16 +58,32 @@ impl OpenHours {
     pub fn close(&mut self, hour: Hour, known: impl Fn(&EniId) -> KnownEni + Sync) -> ClosedHour {
         let objects = self.ledger.take(hour);
         let (open, names) = self.shard.take(hour);
-        let enis = open
-            .into_par_iter()
-            .map(|(id, eni)| {
-                let known = known(&id);
-                let mut closed = resolve(id, hour, eni, &names, &known);
-                let delivered = objects.get(&(Arc::clone(&closed.id.account), Arc::clone(&closed.id.region)));
-                closed.coverage.slots = delivered.map_or(0, |objects| objects.slots);
-                closed
-            })
-            .collect();
-        ClosedHour { hour, enis, objects }
+        resolved(hour, objects, open, &names, known)
     }
+
+    /// What one hour would be if it closed now. It stays open.
+    pub fn peek(&self, hour: Hour, known: impl Fn(&EniId) -> KnownEni + Sync) -> ClosedHour {
+        let (open, names) = self.shard.peek(hour);
+        resolved(hour, self.ledger.peek(hour), open, &names, known)
+    }
+}
+
+fn resolved(
+    hour: Hour,
+    objects: ObjectsByPlace,
+    open: Vec<(EniId, OpenEniHour)>,
+    names: &ServiceNames,
+    known: impl Fn(&EniId) -> KnownEni + Sync,
+) -> ClosedHour {
+    let enis = open
+        .into_par_iter()
+        .map(|(id, eni)| {
+            let known = known(&id);
+            let mut closed = resolve(id, hour, eni, names, &known);
+            let delivered = objects.get(&(Arc::clone(&closed.id.account), Arc::clone(&closed.id.region)));
+            closed.coverage.slots = delivered.map_or(0, |objects| objects.slots);
+            closed
+        })
+        .collect();
+    ClosedHour { hour, enis, objects }
 }

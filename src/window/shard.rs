@@ -259,6 +259,17 @@ impl Shard {
         (taken, self.service_names.clone().into())
     }
 
+    /// A copy of one hour, sorted by ENI.
+    pub(super) fn peek(&self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, ServiceNames) {
+        let of_hour = |slot: &Slot| {
+            let open = slot.hours.iter().find(|(h, _)| *h == hour)?;
+            Some((slot.id.clone(), open.1.clone()))
+        };
+        let mut copied: Vec<_> = self.slots.iter().filter_map(of_hour).collect();
+        copied.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        (copied, self.service_names.clone().into())
+    }
+
     /// The slot a record belongs to.
     #[inline]
     fn slot(&mut self, record: &FlowRecord<'_>, context: &ObjectContext) -> usize {

@@ -167,6 +167,13 @@ impl Watcher {
         watcher
     }
 
+    /// The same, telling nothing before its hour has closed.
+    pub fn without_early(mut self) -> Self {
+        self.options.is_early = false;
+        self.restart();
+        self
+    }
+
     pub fn engine(&mut self) -> &mut Engine {
         self.engine.as_mut().unwrap()
     }

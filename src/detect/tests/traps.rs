@@ -1,11 +1,4 @@
-//! The traps of detection.md D, by number. Where the others are tested:
-//! 1 `the_baseline_is_tested_before_it_learns`; 2 `a_baseline_without_any_spread_neither_sleeps_nor_screams`;
-//! 3 `a_32_bit_sum_would_overflow_here`; 4 `total_bytes_of_a_download_raise_nothing`;
-//! 6 `the_same_volume_at_60_and_600_s_scores_the_same`; 9 and 21
-//! `poisson_clients_on_60_and_600_second_windows_do_not_beacon`; 10 `aws_ranges_are_rolled_up_not_trusted`;
-//! 14 `served_replies_are_not_new_destinations`; 15 `relays_repeat_bytes_and_are_not_ranked` in `retrospective`; 17 incidents that are kept back stay in the lake, with the
-//! reason; 18 `one_packet_flows_and_rejects_raise_no_volume`; 19 `suspicious_hours_are_not_learned_for_a_week`;
-//! 20 `decoys_do_not_silence_high`.
+//! Traps of detection.md D that need a scene of their own; `tests/traps.rs` names the test of each.
 
 use super::*;
 use crate::baseline::destination::DestinationKey;

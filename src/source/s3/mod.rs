@@ -35,6 +35,11 @@ pub struct S3Place {
 }
 
 impl S3Place {
+    /// The entity tag that was listed.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
     /// Where the key begins in the object's name, bytes: after `s3://bucket/`.
     fn key_at(&self) -> usize {
         SCHEME.len() + self.bucket.name.len() + 1
