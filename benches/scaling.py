@@ -5,7 +5,7 @@
 
 Corpora are regular version 2 records, made here, so that one number changes at a time; each is removed after its
 run. Time is user + system of the whole process with a lake written, least of `--rounds` runs, because other work on
-the machine adds to it and never takes away; wall time is only shown for threads. Prints tables and writes
+the machine adds to it and never takes away. Prints tables and, of a run over all axes, writes
 benches/records/DATE-scaling.md. Standard library only.
 """
 
@@ -121,7 +121,7 @@ def main():
     parser.add_argument("--outflow", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("target/scaling"))
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="only points of at most 2,000,000 records; writes no record")
+    parser.add_argument("--quick", action="store_true", help="only points of at most 2,000,000 records")
     parser.add_argument("axes", nargs="*", choices=[[], *AXES])
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def main():
         for line in table(axis, arguments):
             print(line, flush=True)
             text.append(line)
-    if not arguments.quick:
+    if not arguments.quick and not arguments.axes:
         path = Path(__file__).parent / "records" / f"{datetime.date.today()}-scaling.md"
         path.write_text("\n".join(text))
         print(f"wrote {path}")

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import rank
@@ -47,18 +48,23 @@ def judged(outflow, folder, lake, *options):
     return json.loads(text)
 
 
-def compared(outflow, work, seeds):
-    """(name, scope) -> what `outflow eval` says of each fleet."""
+def compared(outflow, work, fleets):
+    """(name, scope) -> what `outflow eval` says of each fleet. A fleet is judged once for each binary and set of rules, so
+    fleets can be judged by several processes, and the last one puts them together."""
+    rules = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.sql")) + [HERE / "rita.py"])).hexdigest()
     results = {}
-    for seed, columns, interval in FLEETS:
-        if seeds and seed not in seeds:
-            continue
+    for seed, columns, interval in fleets:
         folder, lake = fleet(outflow, work, seed, columns, interval)
-        results.setdefault(("outflow", ""), []).append(judged(outflow, folder, lake))
-        for scope in rank.SCOPES:
-            for name, listed in rank.ranked(lake, ATTACK_FROM_DAY, scope, folder):
-                results.setdefault((name, scope), []).append(judged(outflow, folder, lake, "--incidents", listed))
-        print(f"judged fleet {seed}", flush=True)
+        known = folder / f"judged-{lake.name.removeprefix('lake-')}-{rules[:12]}.json"
+        if not known.exists():
+            of_fleet = {"outflow\t": judged(outflow, folder, lake)}
+            for scope in rank.SCOPES:
+                for name, listed in rank.ranked(lake, ATTACK_FROM_DAY, scope, folder):
+                    of_fleet[f"{name}\t{scope}"] = judged(outflow, folder, lake, "--incidents", listed)
+            known.write_text(json.dumps(of_fleet))
+        for key, measured in json.loads(known.read_text()).items():
+            results.setdefault(tuple(key.split("\t")), []).append(measured)
+        print(f"judged fleet {seed}", file=sys.stderr, flush=True)
     return results
 
 
@@ -155,12 +161,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--outflow", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("seeds", type=int, nargs="*")
+    parser.add_argument("seeds", type=int, nargs="*", help="judge these fleets only; writes no record")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     outflow = arguments.outflow.resolve()
     fleets = [one for one in FLEETS if not arguments.seeds or one[0] in arguments.seeds]
-    results = compared(outflow, arguments.work, arguments.seeds)
+    results = compared(outflow, arguments.work, fleets)
     chosen = best_scopes(results)
     _, attacks = pooled(chosen["outflow"][1], 5)
     lines = [
@@ -176,10 +182,10 @@ def main():
     ]
     text = "\n".join(lines)
     print(text)
-    records = HERE.parent / "records"
-    path = records / f"{datetime.date.today()}-baselines.md"
-    path.write_text(text)
-    print(f"wrote {path}")
+    if len(fleets) == len(FLEETS):
+        path = HERE.parent / "records" / f"{datetime.date.today()}-baselines.md"
+        path.write_text(text)
+        print(f"wrote {path}")
 
 
 main()

@@ -2,7 +2,8 @@
 # outflow against the rules that people would use instead, on the same hours of the same simulated fleets, each list
 # judged by `outflow eval`. One command, no network but PyPI's.
 #
-#   benches/baselines/run.sh [SEED...]     default: six fleets; prints tables and writes benches/records/DATE-baselines.md
+#   benches/baselines/run.sh            six fleets; prints tables and writes benches/records/DATE-baselines.md
+#   benches/baselines/run.sh SEED...    some of them; what was judged is kept, so they may run beside each other
 #
 # OUTFLOW names a binary to be used instead of building one. Fleets and lakes stay in target/baselines, about 3 GB.
 set -euo pipefail

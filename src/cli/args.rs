@@ -268,8 +268,8 @@ pub(super) struct EvalArgs {
     /// What was hidden: the CSV that `simulate` writes, or one with its columns
     #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
     pub(super) labels: PathBuf,
-    /// Judge this ranked list instead of the lake's alerts: JSON lines with eni, peer, first_seen,
-    /// last_seen and score, as `scan --all --format jsonl` or another tool writes them
+    /// Judge this ranked list instead of the lake's alerts: JSON lines as `scan --all --format jsonl`
+    /// writes them; `eni`, `peer`, `first_seen`, `last_seen` and `score` are enough
     #[arg(long, env = "OUTFLOW_INCIDENTS", value_name = "FILE")]
     pub(super) incidents: Option<PathBuf>,
     /// First day that counts, UTC [default: the day of the first labelled attack]

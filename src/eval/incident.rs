@@ -126,7 +126,6 @@ fn second(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "a number of a text is that number")]
 mod tests {
     use super::*;
     use crate::alert::render::tests::alert;
