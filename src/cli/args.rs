@@ -258,6 +258,10 @@ pub(super) struct EvalArgs {
     /// What was hidden: the CSV that `simulate` writes, or one with its columns
     #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
     pub(super) labels: PathBuf,
+    /// Judge this ranked list instead of the lake's alerts: JSON lines as `scan --all --format jsonl`
+    /// writes them; `eni`, `peer`, `first_seen`, `last_seen` and `score` are enough
+    #[arg(long, env = "OUTFLOW_INCIDENTS", value_name = "FILE")]
+    pub(super) incidents: Option<PathBuf>,
     /// First day that counts, UTC [default: the day of the first labelled attack]
     #[arg(long, env = "OUTFLOW_FROM", value_name = "DATE", value_parser = When::parse_date)]
     pub(super) from: Option<When>,

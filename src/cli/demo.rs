@@ -16,9 +16,10 @@ use super::text::{bytes, plural};
 use crate::alert::Alert;
 use crate::config::Config;
 use crate::error::Error;
+use crate::eval::{Case, read_labels};
 use crate::report::ReportOptions;
 use crate::scan::{ObjectRef, ScanOptions, read_finding_objects};
-use crate::simulate::{Label, SimFormat, SimulateOptions, labels_csv};
+use crate::simulate::{SimFormat, SimulateOptions, labels_csv};
 
 /// Interfaces: enough for each role to have peers to be compared with.
 const ENIS: u32 = 30;
@@ -52,7 +53,8 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     ));
     let Some(written) = write(&plan, &root, term)? else { return Ok(INTERRUPTED) };
     let mut sheet = Output::open(Some(&labels_path), true, term)?;
-    sheet.write(&labels_csv(&plan.labels))?;
+    let labels = labels_csv(&plan.labels);
+    sheet.write(&labels)?;
     sheet.finish()?;
     let findings = write_findings(&plan, &root, true, term)?;
     let text = format!("{} of text", bytes(written.text_bytes));
@@ -74,7 +76,8 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
         Ok(())
     })?;
     alerts.sort_by(|a, b| Weight::of(a).reading_order(&Weight::of(b)));
-    term.print(&found_and_hidden(&alerts, &plan.labels))?;
+    let cases = read_labels(labels.as_bytes()).expect("the columns that were just written");
+    term.print(&found_and_hidden(&alerts, &cases))?;
     term.say(&summary(&report, took, term.verbose));
     if report.seen.stopped {
         return Ok(INTERRUPTED);
@@ -92,15 +95,14 @@ fn listed(path: &Path) -> Result<Vec<ObjectRef>, Error> {
 }
 
 /// What was told, and beside it what was hidden. `alerts` in the order people read.
-fn found_and_hidden(alerts: &[Alert], labels: &[Label]) -> String {
+fn found_and_hidden(alerts: &[Alert], cases: &[Case]) -> String {
     let mut out = format!("{BOLD}Found{BOLD:#}\n");
     let mut told = alerts.iter().filter(|alert| alert.emitted).peekable();
     if told.peek().is_some() {
         out += &head();
     }
     told.for_each(|alert| out += &Block::new(alert).text);
-    let all: Vec<&Alert> = alerts.iter().collect();
-    let _ = write!(out, "\n{BOLD}Hidden{BOLD:#}\n{}\n", answers(labels, &all));
+    let _ = write!(out, "\n{BOLD}Hidden{BOLD:#}\n{}\n", answers(cases, alerts));
     out
 }
 
