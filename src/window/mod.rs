@@ -4,6 +4,7 @@ mod context;
 pub mod hour;
 mod ledger;
 mod open;
+mod pair_key;
 mod pairs;
 mod resolve;
 mod shard;

@@ -7,7 +7,8 @@ use hashbrown::HashTable;
 
 use super::ObjectContext;
 use super::hour::{Coverage, EniId, Hour, Totals};
-use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, Pairs};
+use super::pair_key::PairKey;
+use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, Pairs};
 use super::vocabulary::{AWS_SERVICES, is_relay_type};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::net::orient::{OwnSide, Service, orient, service_side};
@@ -388,7 +389,7 @@ impl OpenEniHour {
             side: at.side,
             action: record.action,
         };
-        let sums = self.pairs.at(key);
+        let sums = self.pairs.at(&key);
         let way = if at.egress { &mut sums.egress } else { &mut sums.ingress };
         way.bytes = way.bytes.saturating_add(bytes);
         way.packets = way.packets.saturating_add(record.packets.unwrap_or(0));
