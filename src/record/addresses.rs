@@ -36,12 +36,12 @@ impl Addresses {
     #[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
     pub(super) fn dotted_quad(&mut self, window: &Window, begin: u16, end: u16) -> Option<u32> {
         let len = end.wrapping_sub(begin);
-        if len > 15 {
+        if len.wrapping_sub(7) > 8 {
             return None;
         }
         let bytes = window[FRONT_BYTES + usize::from(begin)..].first_chunk::<16>()?;
         let (halves, _) = bytes.as_chunks::<8>();
-        let kept = KEPT[usize::from(len)];
+        let kept = KEPT[usize::from(len) % 16];
         let low = u64::from_le_bytes(halves[0]) & kept[0];
         let high = u64::from_le_bytes(halves[1]) & kept[1];
         self.known_or([low, high | u64::from(len) << 56], || read(window, begin, end))

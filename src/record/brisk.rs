@@ -15,7 +15,7 @@ use super::FlowRecord;
 use super::addresses::Addresses;
 use super::cuts::{Begins, FRONT_BYTES, Window, token};
 use super::fields::Target;
-use super::format::ColumnPlan;
+use super::format::{ColumnPlan, DEFAULT_NEEDED};
 use super::text::{Spare, address};
 use super::words::{action, direction, log_status, seconds};
 use super::{Action, FlowDirection, LogStatus};
@@ -65,7 +65,11 @@ pub(super) fn parse<'a>(
         *slate = Slate::default();
     }
     let record = &mut slate.record;
-    for &(target, column) in &plan.needed {
+    let mut rest = plan.needed.as_slice();
+    if plan.begins_by_default && default_columns(window, begins, memory, record).is_some() {
+        rest = rest.get(DEFAULT_NEEDED..)?;
+    }
+    for &(target, column) in rest {
         let (begin, end) = token(begins, column);
         let text = || text(window, begin, end);
         match target {
@@ -109,21 +113,72 @@ pub(super) fn parse<'a>(
     Some(())
 }
 
+/// The columns of the default format, one after the other, without asking for each what it is.
+/// `None` when one of them is not as nearly all are; the line may still be regular.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
+fn default_columns<'a>(
+    window: &'a Window,
+    begins: &Begins,
+    memory: &mut Memory,
+    record: &mut FlowRecord<'a>,
+) -> Option<()> {
+    let at = |column| token(begins, column);
+    let source = memory.addresses.dotted_quad(window, at(3).0, at(3).1)?;
+    let destination = memory.addresses.dotted_quad(window, at(4).0, at(4).1)?;
+    let (src_port, one) = up_to_eight(window, at(5));
+    let (dst_port, two) = up_to_eight(window, at(6));
+    let (protocol, three) = up_to_eight(window, at(7));
+    let (packets, four) = up_to_eight(window, at(8));
+    let (bytes, five) = up_to_eight(window, at(9));
+    let too_large = (src_port | dst_port) >> 16 | protocol >> 8;
+    if one | two | three | four | five | too_large != 0 {
+        return None;
+    }
+    record.src = Some(Addr::from_v4(source));
+    record.dst = Some(Addr::from_v4(destination));
+    record.src_port = Some(src_port as u16);
+    record.dst_port = Some(dst_port as u16);
+    record.protocol = Some(protocol as u8);
+    record.packets = Some(packets);
+    record.bytes = Some(bytes);
+    let text = |column| text(window, at(column).0, at(column).1);
+    record.account = text(1)?;
+    record.eni = text(2)?;
+    record.start = second(window, at(10).0, at(10).1, &mut memory.hours)?;
+    record.end = second(window, at(11).0, at(11).1, &mut memory.hours)?;
+    record.action = any_action(window, at(12).0, at(12).1)?;
+    record.status = any_status(window, at(13).0, at(13).1)?;
+    Some(())
+}
+
+/// The number of a token, and zero; something else when it has more than eight digits, or others.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
+fn up_to_eight(window: &Window, (begin, end): (u16, u16)) -> (u64, u64) {
+    let len = u64::from(end.wrapping_sub(begin));
+    let values = (eight(window, begin).unwrap_or_default() ^ ZEROS) << (64_u64.wrapping_sub(8 * len) & 63);
+    (of_digits(values), above_nine(values) | len.wrapping_sub(1) >> 3)
+}
+
 // In the answers below the outer `None` is "not regular"; the inner one, or the empty text, "absent".
 
 /// The bytes of a token.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn bytes(window: &Window, begin: u16, end: u16) -> Option<&[u8]> {
     window.get(FRONT_BYTES + usize::from(begin)..FRONT_BYTES + usize::from(end))
 }
 
 /// Eight bytes from `at` on, or up to `end`, the first one lowest.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn eight(window: &Window, at: u16) -> Option<u64> {
     window[FRONT_BYTES + usize::from(at)..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn four_before(window: &Window, end: u16) -> Option<u32> {
     window[FRONT_BYTES - 4 + usize::from(end)..].first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
@@ -133,7 +188,8 @@ fn is_dash(token: &[u8]) -> bool {
     matches!(token, [b'-'])
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn text(window: &Window, begin: u16, end: u16) -> Option<&[u8]> {
     let token = bytes(window, begin, end)?;
     Some(if is_dash(token) { b"" } else { token })
@@ -188,7 +244,8 @@ fn any_status(window: &Window, begin: u16, end: u16) -> Option<LogStatus> {
 }
 
 /// One digit or a dash; what else there is, is rare.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn traffic_path(window: &Window, begin: u16, end: u16) -> Option<Option<u8>> {
     match *bytes(window, begin, end)? {
         [b'-' | b'0'] => Some(None),
@@ -214,16 +271,21 @@ fn other_address(token: &[u8]) -> Option<Option<Addr>> {
 /// Eight characters `0`.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The number of eight digits, one a byte, the first one lowest; `None` when one is none. Pairs,
-/// quads and eights are combined by three multiplications.
+/// Marks what is no digit, of eight bytes that are digits from zero on.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
-fn eight_digits(values: u64) -> Option<u64> {
-    let above_nine = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+fn above_nine(values: u64) -> u64 {
+    (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080
+}
+
+/// The number of eight digits, one a byte, the first one lowest. Pairs, quads and eights are
+/// combined by three multiplications.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
+fn of_digits(values: u64) -> u64 {
     let pairs = values.wrapping_mul(10 * 256 + 1) >> 8 & 0x00ff_00ff_00ff_00ff;
     let quads = pairs.wrapping_mul(100 * 65_536 + 1) >> 16 & 0x0000_ffff_0000_ffff;
-    let value = quads.wrapping_mul(10_000 * (1 << 32) + 1) >> 32;
-    (above_nine == 0).then_some(value)
+    quads.wrapping_mul(10_000 * (1 << 32) + 1) >> 32
 }
 
 /// A number of up to eight digits: they are moved to the top, and zeros stand before them.
@@ -235,7 +297,8 @@ fn short_number(window: &Window, begin: u16, end: u16) -> Option<u64> {
         return None;
     }
     // No token is empty.
-    eight_digits((eight(window, begin)? ^ ZEROS) << (64_u32.wrapping_sub(8 * len) & 63))
+    let values = (eight(window, begin)? ^ ZEROS) << (64_u32.wrapping_sub(8 * len) & 63);
+    (above_nine(values) == 0).then(|| of_digits(values))
 }
 
 #[inline(always)]
@@ -258,7 +321,8 @@ fn other_number(window: &Window, begin: u16, end: u16) -> Option<Option<u64>> {
     Some(Some(high * 100_000_000 + short_number(window, middle, end)?))
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn narrow<T: TryFrom<u64>>(window: &Window, begin: u16, end: u16) -> Option<Option<T>> {
     match number(window, begin, end)? {
         None => Some(None),

@@ -26,7 +26,7 @@ const PLACES_MAX: usize = PIECE_BYTES / 2;
 const FEW: usize = 8;
 const MANY: usize = 12;
 /// Places beyond the last that are written or read and mean nothing.
-const SLACK: usize = TOKENS_MAX + MANY + 2;
+const SLACK: usize = TOKENS_MAX + 2;
 
 /// The lines and tokens of one piece that has a single separator between any two tokens.
 #[derive(Clone, Debug)]
@@ -102,22 +102,21 @@ impl Cuts {
             doubled |= marks & (marks << 1 | before);
             before = marks >> 63;
             let count = marks.count_ones() as usize;
-            let mut written = 0;
-            loop {
-                let places = self.begins.get_mut(tokens + written + 1..)?.first_chunk_mut::<STEP>()?;
-                for place in places {
-                    // Past the last mark nonsense is written and then written over.
-                    *place = (base as u32 + (marks | 1 << 63).trailing_zeros() + 1) as u16;
-                    marks &= marks.wrapping_sub(1);
-                }
-                written += STEP;
-                if written >= count {
-                    break;
-                }
+            let places = self.begins.get_mut(tokens + 1..)?.first_chunk_mut::<64>()?;
+            for place in &mut places[..STEP] {
+                // Past the last mark nonsense is written and then written over.
+                *place = (base as u32 + marks.trailing_zeros() + 1) as u16;
+                marks &= marks.wrapping_sub(1);
+            }
+            let mut written = STEP;
+            while marks != 0 {
+                places[written % 64] = (base as u32 + marks.trailing_zeros() + 1) as u16;
+                marks &= marks.wrapping_sub(1);
+                written += 1;
             }
             tokens += count;
             // One line end, or nonsense that is written over; more are rare.
-            *self.ends.get_mut(lines)? = (base as u32 + (ends | 1 << 63).trailing_zeros()) as u16;
+            *self.ends.get_mut(lines)? = (base as u32 + ends.trailing_zeros()) as u16;
             lines += usize::from(ends != 0);
             ends &= ends.wrapping_sub(1);
             while ends != 0 {

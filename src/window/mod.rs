@@ -3,6 +3,7 @@
 mod context;
 pub mod hour;
 mod ledger;
+mod meta;
 mod open;
 mod pair_key;
 mod pairs;
