@@ -62,7 +62,10 @@ pub(super) struct Line<'a> {
 
 impl Default for Cuts {
     fn default() -> Self {
-        let places = || Box::new([0; PLACES_MAX + SLACK]);
+        let places = || {
+            let all = vec![0; PLACES_MAX + SLACK].into_boxed_slice();
+            all.try_into().expect("it was made as long as it has to be")
+        };
         Self { begins: places(), ends: places(), tokens: 0, is_dense: false }
     }
 }
@@ -168,7 +171,7 @@ pub(super) fn token(begins: &Begins, n: u8) -> (u16, u16) {
 /// A window that holds `text`, with `behind` in all other places.
 #[cfg(test)]
 pub(super) fn window_of(text: &[u8], behind: u8) -> Box<Window> {
-    let mut window = Box::new([behind; WINDOW_BYTES]);
+    let mut window: Box<Window> = vec![behind; WINDOW_BYTES].into_boxed_slice().try_into().unwrap();
     window[FRONT_BYTES..FRONT_BYTES + text.len()].copy_from_slice(text);
     window
 }

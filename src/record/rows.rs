@@ -15,7 +15,7 @@ use super::words;
 use super::{FlowRecord, RecordSink};
 
 /// Rows that are filled together.
-const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 32;
 
 /// Which columns of a batch fill what: (index among them, field).
 pub(super) type FieldColumns = [(usize, &'static Field)];
