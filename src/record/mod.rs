@@ -3,6 +3,7 @@
 //! A bad line is data, not an error: it is counted by reason and the first of each reason is
 //! kept with its place, so that it can be found again.
 
+mod addresses;
 mod ahead;
 mod brisk;
 mod columns;
@@ -19,6 +20,7 @@ mod read;
 #[cfg(test)]
 mod reference;
 mod report;
+mod rows;
 mod scan;
 pub mod text;
 mod thrift;
