@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows AWS or a clock: objects come through [`Fetch`], the present as an argument.
 
+mod digest;
 mod engine;
 mod fetch;
 mod live;
@@ -20,6 +21,7 @@ mod replay;
 
 use std::path::PathBuf;
 
+pub use digest::{Digest, Parcel};
 pub use engine::{Engine, Fate};
 pub use fetch::{Fetch, Item, LocalFetch};
 pub use observer::{Counts, Event, Observer};

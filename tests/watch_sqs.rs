@@ -18,9 +18,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use command_support::bare;
-use fleet_support::files;
+use fleet_support::{EVENTFUL_DAYS as DAYS, eventful_fleet, files};
 use outflow::alert::Alert;
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use peers::{MiniStack, REGION};
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
@@ -31,26 +30,13 @@ type NamedObject = (String, Vec<u8>);
 
 const BUCKET: &str = "central-logs";
 const QUEUE: &str = "outflow";
-const DAYS: u32 = 10;
 /// A process that does nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Flow logs of a fleet: keys, ascending in time, and bytes.
 static FLEET: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
-    let options = SimulateOptions {
-        seed: 4_242,
-        enis: 10,
-        days: DAYS,
-        attack_from_day: 5,
-        interval_seconds: 600,
-        format: SimFormat::V5,
-        density: 0.05,
-        attacks: AttackMix::All,
-        attacks_per_family: 1,
-        ..SimulateOptions::default()
-    };
-    fleet_support::write_fleet(&options, dir.path());
+    fleet_support::write_fleet(&eventful_fleet(), dir.path());
     let objects = fleet_support::objects(dir.path());
     let key = |name: &str| name.split_once("AWSLogs/").map(|(_, rest)| format!("AWSLogs/{rest}")).unwrap();
     objects.iter().map(|object| (key(&object.name), fs::read(&object.name).unwrap())).collect()

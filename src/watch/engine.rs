@@ -23,8 +23,8 @@ use super::live::{Live, Tell};
 use super::observer::{Event, Observer};
 use super::output::Shelf;
 
-/// Seconds around a finding in which it can join what happened: a day (`guardduty::join`), and one
-/// more because it is joined to whole days.
+/// Days before the day of a finding's first sight that it may change: it joins what happened up to a
+/// day before (`guardduty::join`).
 const FINDING_DAYS_BEFORE: u32 = 1;
 
 /// What became of an object that was offered.

@@ -13,3 +13,5 @@ mod python;
 mod queries;
 mod schema;
 mod suppress;
+#[path = "../peers/venv.rs"]
+mod venv;

@@ -41,7 +41,7 @@ impl Drop for MiniStack {
 impl MiniStack {
     /// A peer of its own; `None`, said aloud, on a machine that has no way to it.
     pub fn start() -> Option<Self> {
-        let venv = match venv::with(MINISTACK) {
+        let venv = match venv::with(MINISTACK, &[MINISTACK]) {
             Ok(venv) => venv,
             Err(needs) => {
                 eprintln!("not run: {needs}");
