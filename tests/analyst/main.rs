@@ -1,5 +1,5 @@
-//! What analysts use: DDL and views, saved queries, exports, tables that name destinations, and
-//! suppressions. One binary and one simulated lake for all of them.
+//! What analysts use: DDL and views, saved queries, exports, tables that name destinations,
+//! suppressions, and alerts as other systems take them. One binary and one simulated lake for all of them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that did not run says so")]
@@ -11,6 +11,7 @@ mod export;
 mod fixture;
 mod python;
 mod queries;
+mod renderings;
 mod schema;
 mod suppress;
 #[path = "../peers/venv.rs"]

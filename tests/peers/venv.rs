@@ -14,6 +14,16 @@ use serde_json::Value;
 /// An environment is made once, whichever test comes first.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// moto as a server, with what S3, SQS and SNS need of its many extras; and with it botocore's models.
+pub const MOTO: [&str; 6] = [
+    "moto==5.2.5",
+    "boto3==1.44.5",
+    "botocore==1.44.5",
+    "flask==3.1.3",
+    "flask-cors==6.0.5",
+    "pyyaml==6.0.3",
+];
+
 /// An environment, called `name`, with pinned packages (`package==version`) in it, or what is needed
 /// for it. Other pins make it anew.
 pub fn with(name: &str, packages: &[&str]) -> Result<PathBuf, String> {

@@ -74,7 +74,7 @@ fn entry(alerts: &[Alert], is_chat: bool) -> Entry {
         lines.join("\n\n")
     );
     let chat = is_chat.then(|| chat::digest(&id, &subject, &shown));
-    let texts = Texts { https: chat.as_deref().unwrap_or(&json), ..Texts::new(&subject, &email, &json) };
+    let texts = Texts::new(&subject, &email, &json, chat.as_deref());
     let message = serde_json::to_string(&texts).expect("texts are texts");
     let attributes = attributes(&shown);
     Entry { alert_id: id, subject, message, attributes, group_id: None, deduplication_id: None }

@@ -55,14 +55,15 @@ pub(super) struct Texts<'a> {
     sqs: &'a str,
     lambda: &'a str,
     http: &'a str,
-    pub(super) https: &'a str,
+    https: &'a str,
     firehose: &'a str,
 }
 
 impl<'a> Texts<'a> {
-    /// One line, a text for people, and JSON for machines.
-    pub(super) fn new(default: &'a str, email: &'a str, json: &'a str) -> Self {
-        Self { default, email, sqs: json, lambda: json, http: json, https: json, firehose: json }
+    /// One line, a text for people, JSON for machines, and what chats get by `https`, if they do.
+    pub(super) fn new(default: &'a str, email: &'a str, json: &'a str, chat: Option<&'a str>) -> Self {
+        let https = chat.unwrap_or(json);
+        Self { default, email, sqs: json, lambda: json, http: json, https, firehose: json }
     }
 }
 
@@ -166,8 +167,7 @@ fn message(alert: &Alert, room: usize, is_chat: bool) -> String {
         if json.len() > room && measure != fit::LEAST {
             continue;
         }
-        let texts = Texts::new(&short, &email, &json);
-        let texts = Texts { https: chat.as_deref().unwrap_or(texts.https), ..texts };
+        let texts = Texts::new(&short, &email, &json, chat.as_deref());
         message = serde_json::to_string(&texts).expect("texts are texts");
         if message.len() <= room {
             break;
