@@ -106,6 +106,8 @@ fn what_comes_after_its_days_are_gone_is_listed_and_nothing_else_changes() {
     deliver(&mut watcher, rest, &delivery);
     let told = watcher.sent.len();
     deliver(&mut watcher, first, &delivery);
+    // Their messages come again: the list says it once.
+    deliver(&mut watcher, first, &delivery);
     let sums = watcher.counts.sums();
     assert_eq!(sums.refused[outflow::state::Reason::TooLate as usize], 20);
     assert_eq!((sums.corrections, watcher.sent.len()), (0, told));

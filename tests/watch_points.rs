@@ -48,9 +48,9 @@ const POINTS: [&str; 13] = [
     "idle",
 ];
 /// Images of one point that are gone on from, spread over the run; more when asked for.
-const OF_ONE_POINT: usize = 2;
+const OF_ONE_POINT: usize = 1;
 /// The same of crashes inside a step, by the kind of file that was to come next.
-const OF_ONE_FILE: usize = 2;
+const OF_ONE_FILE: usize = 1;
 /// Messages taken at once.
 const BATCH: usize = 24;
 /// Share of the run that is over before images are taken: what comes before is all alike.
@@ -263,7 +263,7 @@ fn sample(images: Vec<Image>, of_one: usize) -> Vec<Image> {
     }
     let spread = |images: Vec<Image>| {
         let (len, count) = (images.len(), of_one.min(images.len()));
-        let wanted: BTreeSet<usize> = (1..=count).map(|nth| nth * len / count - 1).collect();
+        let wanted: BTreeSet<usize> = (0..count).map(|nth| (2 * nth + 1) * len / (2 * count)).collect();
         images.into_iter().enumerate().filter(move |(at, _)| wanted.contains(at)).map(|(_, image)| image)
     };
     by_point.into_values().flat_map(spread).collect()

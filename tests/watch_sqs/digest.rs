@@ -10,7 +10,11 @@ use crate::world::{BUCKET, QUEUE, World, past_and_news};
 #[test]
 fn a_digest_holds_what_single_messages_would() {
     let Some(world) = World::new() else { return };
-    let severe = world.peer.subscribed_queue("high", &world.topic, Some(r#"{"severity": ["HIGH"]}"#));
+    let subscribed = |name: &str| {
+        let policy = format!(r#"{{"severity": ["{name}"]}}"#);
+        (name.to_owned(), world.peer.subscribed_queue(name, &world.topic, Some(&policy)))
+    };
+    let by_severity = ["LOW", "MEDIUM", "HIGH", "CRITICAL"].map(subscribed);
     let none = world.peer.subscribed_queue("none", &world.topic, Some(r#"{"account": ["999999999999"]}"#));
     let (past, news) = past_and_news();
     world.upload(past);
@@ -38,7 +42,10 @@ fn a_digest_holds_what_single_messages_would() {
     assert!(rows.iter().all(|row| row["severity"] != "CRITICAL"), "it does not wait");
     let critical = printed.iter().filter(|alert| alert.severity == Severity::Critical).count();
     assert!(alone.len() >= critical);
-    assert!(!world.peer.drain(&severe).is_empty(), "a digest with HIGH in it");
+    for (severity, queue) in by_severity {
+        let has_some = rows.iter().copied().chain(alone.iter().copied()).any(|a| a["severity"] == severity);
+        assert_eq!(!world.peer.drain(&queue).is_empty(), has_some, "{severity}");
+    }
     assert!(world.peer.drain(&none).is_empty());
 }
 

@@ -2,6 +2,7 @@
 //! request that it makes, before it, in the middle of the answer, and after it; and at random times.
 //! What happens on disk between two requests is in `tests/watch_points.rs`.
 
+use std::process::Command;
 use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _};
@@ -12,6 +13,13 @@ use crate::world::{BUCKET, PATIENCE, QUEUE, World, end, past_and_news};
 /// A watcher that does all it does often.
 const BUSY: [&str; 7] =
     ["--checkpoint-objects", "20", "--checkpoint-seconds", "1", "--correct-every", "1s", "-q"];
+
+/// The watcher that is killed: what it had in hand comes again soon.
+fn busy(world: &World) -> Command {
+    let mut command = world.watch("killed", &BUSY);
+    command.env("OUTFLOW_HIDE_SECONDS", "3");
+    command
+}
 
 /// Kills the watcher at random times, from its start on, and compares what there is in the end.
 fn killed(seed: u64, kills: u32) {
@@ -25,7 +33,7 @@ fn killed(seed: u64, kills: u32) {
         let (now, later) = rest.split_at(rng.random_range(0..=rest.len().min(news.len() / kills as usize)));
         rest = later;
         world.upload(now);
-        let mut child = world.watch("killed", &BUSY).spawn().unwrap();
+        let mut child = busy(&world).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(rng.random_range(50..3_000)));
         end(&mut child);
     }
@@ -63,7 +71,7 @@ fn killed_at_any_request_it_ends_where_it_would_have() {
     for (slice, (request, when)) in news.chunks(news.len().div_ceil(REQUESTS.len())).zip(REQUESTS) {
         world.upload(slice);
         let trap = proxy.set(request, when);
-        let mut child = world.watch("killed", &BUSY).spawn().unwrap();
+        let mut child = busy(&world).spawn().unwrap();
         let is_sprung = trap.sprung.recv_timeout(PATIENCE).is_ok();
         end(&mut child);
         assert!(is_sprung, "no {request} within {PATIENCE:?}");

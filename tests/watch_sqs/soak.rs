@@ -20,7 +20,7 @@ const WAITING_MAX: u64 = 400;
 /// Objects a day of the fleet, five minutes each.
 const OBJECTS_A_DAY: usize = 288;
 /// What is taken for granted of throughput when the fleet is made, objects a second.
-const RATE_MAX: usize = 150;
+const RATE_MAX: usize = 60;
 /// Days of history that a baseline holds: until it has them it grows.
 const HISTORY_DAYS: usize = 28;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ struct Look {
 
 fn fleet(days: usize) -> Vec<NamedObject> {
     let dir = tempfile::tempdir().unwrap();
-    let options = SimulateOptions { enis: 20, days: days as u32, ..eventful_fleet() };
+    let options = SimulateOptions { enis: 12, days: days as u32, ..eventful_fleet() };
     fleet_support::write_fleet(&options, dir.path());
     named_objects(dir.path())
 }
@@ -55,7 +55,7 @@ fn soak_keeps_up_and_stays_small() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let metrics = format!("127.0.0.1:{port}");
     let (told, log) = (world.path("told.jsonl"), world.path("log"));
-    let mut command = world.watch("soak", &["--metrics-addr", &metrics, "--hide-seconds", "120"]);
+    let mut command = world.watch("soak", &["--metrics-addr", &metrics]);
     command.stdout(fs::File::create(&told).unwrap()).stderr(fs::File::create(&log).unwrap());
     let mut child = command.stdin(Stdio::null()).spawn().unwrap();
     wait_until("the past is read", || world.path("soak/state/checkpoint").exists());

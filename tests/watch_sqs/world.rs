@@ -98,7 +98,7 @@ impl World {
             .arg("--lake")
             .arg(self.path(name).join("lake"));
         command.args(["--sns-topic-arn", &self.topic, "--path-style", "--backfill", "30d", "--threads", "2"]);
-        command.args(["--hide-seconds", "3"]).args(more);
+        command.env("OUTFLOW_HIDE_SECONDS", "30").args(more);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
