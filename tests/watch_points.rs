@@ -92,7 +92,7 @@ impl Camera {
     fn take(&self, point: &str) {
         let mut roll = self.state.lock().unwrap();
         roll.reads += usize::from(point == "object read");
-        if roll.is_on && (point != "object read" || roll.reads % READ_STEP == 0) {
+        if roll.is_on && (point != "object read" || roll.reads.is_multiple_of(READ_STEP)) {
             let dir = self.album.join(roll.images.len().to_string());
             copy(&self.subject, &dir);
             let remains = roll.remains.clone();

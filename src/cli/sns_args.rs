@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use crate::sink::Topic;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "fields are called as their flags")]
 pub(super) struct SnsArgs {
     /// Publish what is emitted to this SNS topic too; FIFO topics end in `.fifo`
     #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]

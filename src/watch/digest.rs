@@ -75,6 +75,8 @@ fn gathered(alerts: usize) -> Parcel {
 
 #[cfg(test)]
 mod tests {
+    use Severity::{Critical, High, Low};
+
     use super::*;
     use crate::alert::render::tests;
 
@@ -116,7 +118,6 @@ mod tests {
     #[test]
     fn critical_waits_for_nothing_and_keeps_the_order() {
         let mut digest = after_start(60);
-        use Severity::{Critical, High, Low};
         let outbox = alerts(&[Low, High, Critical, Critical, Low]);
         digest.look(&outbox, NOW);
         assert_eq!(digest.due(&outbox, NOW, false), Some(Parcel::Together(2)));
