@@ -115,6 +115,8 @@ pub const SNS_MESSAGE_BYTES_MAX: usize = 262_144;
 pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
 /// Characters of an SNS subject: "fewer than 100".
 pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
+/// Alerts in one message of a digest: more than a person reads.
+pub const DIGEST_ALERTS_MAX: usize = 50;
 /// Alerts named that could not be published; more are counted.
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
 /// States between days that `watch` keeps: so many days, and the one in hand, can be lived again

@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows AWS or a clock: objects come through [`Fetch`], the present as an argument.
 
+mod digest;
 mod early;
 mod engine;
 mod fetch;
@@ -21,6 +22,7 @@ mod replay;
 
 use std::path::PathBuf;
 
+pub use digest::{Digest, Parcel};
 pub use engine::{Engine, Fate};
 pub use fetch::{Fetch, Item, LocalFetch};
 pub use observer::{Counts, Event, Observer};

@@ -40,7 +40,7 @@ fn root() -> &'static Path {
 
 /// `cfn-lint`; `None`, said aloud, on a machine that has no way to it.
 fn venv() -> Option<PathBuf> {
-    peers::venv::with(CFN_LINT).map_err(|needs| eprintln!("not run: {needs}")).ok()
+    peers::venv::with(CFN_LINT, &[CFN_LINT]).map_err(|needs| eprintln!("not run: {needs}")).ok()
 }
 
 /// The template, read once.

@@ -8,12 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use super::explain_args::ExplainArgs;
 use super::report::ReportArgs;
 use super::s3_args::S3Args;
+use super::sns_args::SnsArgs;
 use super::tables::TableArgs;
 use super::watch_args::WATCH_EXAMPLES;
 pub(super) use super::watch_args::WatchArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
-use crate::sink::Topic;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -186,12 +186,8 @@ pub(super) struct ScanArgs {
     /// Exit with 1 when an emitted alert is at least this severe
     #[arg(long, env = "OUTFLOW_FAIL_ON", value_name = "SEVERITY", value_parser = severity)]
     pub(super) fail_on: Option<Severity>,
-    /// Publish what is emitted to this SNS topic too; FIFO topics end in `.fifo`
-    #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]
-    pub(super) sns_topic_arn: Option<Topic>,
-    /// Do not publish: print the messages to the standard error, one JSON object a line
-    #[arg(long, env = "OUTFLOW_SNS_DRY_RUN", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
-    pub(super) sns_dry_run: bool,
+    #[command(flatten)]
+    pub(super) sns: SnsArgs,
     #[command(flatten)]
     pub(super) s3: S3Args,
 }

@@ -19,6 +19,7 @@ mod s3_args;
 mod scan;
 mod schema;
 mod simulate;
+mod sns_args;
 mod summary;
 mod suppress;
 mod tables;

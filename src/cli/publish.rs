@@ -1,13 +1,16 @@
 //! `--sns-topic-arn`: alerts to Amazon SNS beside what is printed, or, with `--sns-dry-run`, the
 //! messages to the standard error.
 
+use super::sns_args::SnsArgs;
 use super::term::{BOLD, Term};
 use super::text::{plural, safe};
 use crate::alert::Alert;
+#[cfg(feature = "aws")]
+use crate::alert::render::digest;
 use crate::alert::render::sns;
 use crate::config::S3;
 use crate::error::Error;
-use crate::sink::{Delivery, SnsSink, Topic};
+use crate::sink::{Delivery, SnsSink};
 
 /// Where alerts are published.
 pub(super) enum Publisher {
@@ -15,8 +18,8 @@ pub(super) enum Publisher {
     None,
     /// They are shown instead.
     Shown {
-        /// Where to.
-        topic: Topic,
+        /// What they look like.
+        form: sns::Form,
         /// How to.
         term: Term,
     },
@@ -25,12 +28,15 @@ pub(super) enum Publisher {
 }
 
 impl Publisher {
-    /// Sets up the way to `topic`, if any. `s3` is the way to AWS, flags included.
-    pub(super) fn open(topic: Option<&Topic>, is_dry: bool, s3: &S3, term: Term) -> Result<Self, Error> {
-        Ok(match topic {
+    /// Sets up the way to the topic that `args` name, if any. `s3` is the way to AWS, flags included.
+    pub(super) fn open(args: &SnsArgs, s3: &S3, term: Term) -> Result<Self, Error> {
+        Ok(match &args.sns_topic_arn {
             None => Self::None,
-            Some(topic) if is_dry => Self::Shown { topic: topic.clone(), term },
-            Some(topic) => Self::Topic(Box::new(SnsSink::connect(topic.clone(), s3)?)),
+            Some(topic) if args.sns_dry_run => {
+                let form = sns::Form { is_fifo: topic.is_fifo(), is_chat: args.sns_chat };
+                Self::Shown { form, term }
+            }
+            Some(topic) => Self::Topic(Box::new(SnsSink::connect(topic.clone(), args.sns_chat, s3)?)),
         })
     }
 
@@ -38,13 +44,27 @@ impl Publisher {
     pub(super) fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
         match self {
             Self::None => {}
-            Self::Shown { topic, term } => {
+            Self::Shown { form, term } => {
                 let emitted = alerts.iter().filter(|alert| alert.emitted);
-                emitted.for_each(|alert| term.must_say(&sns::entry(alert, topic.is_fifo()).to_json()));
+                emitted.for_each(|alert| term.must_say(&sns::entry(alert, *form).to_json()));
             }
             Self::Topic(sink) => sink.publish(alerts)?,
         }
         Ok(())
+    }
+
+    /// Takes the first of `alerts` as one message: as many as it holds, which it gives.
+    #[cfg(feature = "aws")]
+    pub(super) fn take_digest(&mut self, alerts: &[Alert]) -> Result<usize, Error> {
+        match self {
+            Self::None => Ok(alerts.len()),
+            Self::Shown { form, term } => {
+                let (count, entry) = digest(alerts, form.is_chat);
+                term.must_say(&entry.to_json());
+                Ok(count)
+            }
+            Self::Topic(sink) => sink.publish_digest(alerts),
+        }
     }
 
     /// Tries again what failed so often in a row that it was given up.

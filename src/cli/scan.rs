@@ -69,7 +69,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         let seen = retrospective::run(args, listing.objects, &config, &options, term)?;
         return Ok(exit_code(&ScanReport { seen, ..ScanReport::default() }, None, unreadable));
     }
-    let mut publisher = Publisher::open(args.sns_topic_arn.as_ref(), args.sns_dry_run, &aws, term)?;
+    let mut publisher = Publisher::open(&args.sns, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
     let options = ScanOptions {
         from,

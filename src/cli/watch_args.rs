@@ -6,8 +6,8 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::s3_args::S3Args;
+use super::sns_args::SnsArgs;
 use super::when;
-use crate::sink::Topic;
 
 pub(super) const WATCH_EXAMPLES: &str = "\
 Examples:
@@ -34,12 +34,13 @@ pub(super) struct WatchArgs {
     /// Also write Parquet summaries to this folder, as days end
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
-    /// Publish alerts to this SNS topic; FIFO topics end in `.fifo`
-    #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]
-    pub(super) sns_topic_arn: Option<Topic>,
-    /// Do not publish: print the messages to the standard error, one JSON object a line
-    #[arg(long, env = "OUTFLOW_SNS_DRY_RUN", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
-    pub(super) sns_dry_run: bool,
+    #[command(flatten)]
+    pub(super) sns: SnsArgs,
+    /// Publish what comes within this span as one message, the worst first: 15m. CRITICAL leaves at
+    /// once, after what waited before it [default: each alert by itself, at once]
+    #[arg(long, env = "OUTFLOW_DIGEST", value_name = "SPAN", value_parser = when::span_seconds,
+          requires = "sns_topic_arn")]
+    pub(super) digest: Option<i64>,
     /// Findings of `GuardDuty` come on the same queue, as events of `EventBridge`
     #[arg(long, env = "OUTFLOW_GUARDDUTY_EVENTS", value_parser = FalseyValueParser::new())]
     pub(super) guardduty: bool,

@@ -23,8 +23,8 @@ use super::live::{Live, Tell};
 use super::observer::{Event, Observer};
 use super::output::Shelf;
 
-/// Seconds around a finding in which it can join what happened: a day (`guardduty::join`), and one
-/// more because it is joined to whole days.
+/// Days before the day of a finding's first sight that it may change: it joins what happened up to a
+/// day before (`guardduty::join`).
 const FINDING_DAYS_BEFORE: u32 = 1;
 
 /// What became of an object that was offered.
@@ -313,11 +313,16 @@ impl Engine {
         self.book.outbox.drain(..1.min(self.book.outbox.len()));
     }
 
-    /// Puts something on the list of what was refused.
+    /// Puts something on the list of what was refused, once: its message may come again before it is
+    /// deleted.
     pub fn refuse(&mut self, name: &str, reason: Reason, detail: &str) {
-        self.observer.note(&Event::Refused { name, reason, detail });
+        let refused = Quarantined { name: name.to_owned(), reason, detail: detail.to_owned() };
         let list = &mut self.book.quarantine;
-        list.push(Quarantined { name: name.to_owned(), reason, detail: detail.to_owned() });
+        if list.contains(&refused) {
+            return;
+        }
+        self.observer.note(&Event::Refused { name, reason, detail });
+        list.push(refused);
         if list.len() > QUARANTINED_NAMED_MAX {
             list.remove(0);
             self.book.quarantined_more += 1;
