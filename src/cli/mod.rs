@@ -7,6 +7,7 @@ mod demo;
 mod eval;
 mod explain;
 mod export;
+mod findings;
 mod printer;
 mod progress;
 mod publish;

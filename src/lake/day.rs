@@ -8,7 +8,7 @@ use crate::window::{Day, EniHour, EniId, Hour};
 
 use super::coverage::{self, COVERAGE};
 use super::error::LakeError;
-use super::file::TableWriter;
+use super::file::{Staged, TableWriter};
 use super::hourly::{self, HOURLY, flow_order};
 use super::partition::Partition;
 use super::writer::LakeWriter;
@@ -75,8 +75,8 @@ impl DayWriter {
         match self.open.entry(self.lake.dir(&HOURLY, &partition)) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
-                let hourly = TableWriter::create(&HOURLY, entry.key())?;
-                let coverage = TableWriter::create(&COVERAGE, &self.lake.dir(&COVERAGE, &partition))?;
+                let hourly = self.lake.file(&HOURLY, entry.key())?;
+                let coverage = self.lake.file(&COVERAGE, &self.lake.dir(&COVERAGE, &partition))?;
                 Ok(entry.insert(OpenPartition { partition, last: None, hourly, coverage }))
             }
         }
@@ -95,11 +95,12 @@ impl DayWriter {
             staged.push((open.partition, open.hourly.close()?, open.coverage.close()?));
         }
         let mut written = Vec::with_capacity(staged.len());
+        let mut files = Vec::with_capacity(2 * staged.len());
         for (partition, hourly, coverage) in staged {
-            hourly.publish()?;
-            coverage.publish()?;
+            files.extend([hourly, coverage]);
             written.push(partition);
         }
+        Staged::publish_all(files)?;
         written.sort_by(|a, b| a.order().cmp(&b.order()));
         Ok(written)
     }

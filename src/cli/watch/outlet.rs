@@ -1,5 +1,5 @@
-//! Where alerts leave: the topic, when one was named, and the standard output, a line each. An alert
-//! is printed once it is confirmed, and confirmed once SNS has it.
+//! Where alerts leave: the topic and Security Hub, when they were named, and the standard output, a line
+//! each. An alert is printed once it is confirmed, and confirmed once all of them have it.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(super) struct Outlet {
 
 impl Outlet {
     pub(super) fn open(args: &WatchArgs, aws: &S3, term: Term) -> Result<Self, Error> {
-        let publisher = Publisher::open(args.sns_topic_arn.as_ref(), args.sns_dry_run, aws, term)?;
+        let publisher = Publisher::open(&args.publish, aws, term)?;
         Ok(Self { publisher, term, refusals: BTreeMap::new() })
     }
 
@@ -55,6 +55,7 @@ impl Outlet {
             let is_hopeless = *refused >= REFUSALS_MAX && self.takes_others(&waiting[1..])?;
             if is_hopeless {
                 engine.refuse(&alert.id, Reason::Unpublishable, &detail);
+                self.publisher.forget(&waiting[..1]);
                 engine.drop_first();
                 continue;
             }
@@ -73,14 +74,13 @@ impl Outlet {
     }
 
     fn offer(&mut self, alerts: &[Alert]) -> Result<bool, Error> {
-        let before = self.publisher.undelivered_alerts();
-        self.publisher.take(alerts)?;
-        Ok(self.publisher.undelivered_alerts() == before)
+        self.publisher.offer(alerts)
     }
 
     fn confirm(&mut self, engine: &mut Engine, alerts: &[Alert]) -> Result<(), Error> {
         let lines: String = alerts.iter().map(json_line).collect();
         self.term.print(&lines)?;
+        self.publisher.forget(alerts);
         engine.confirm(alerts.len());
         Ok(())
     }
