@@ -6,9 +6,9 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::explain_args::ExplainArgs;
+use super::publish::PublishArgs;
 use super::report::ReportArgs;
 use super::s3_args::S3Args;
-use super::sns_args::SnsArgs;
 use super::tables::TableArgs;
 use super::watch_args::WATCH_EXAMPLES;
 pub(super) use super::watch_args::WatchArgs;
@@ -25,8 +25,8 @@ Exit codes:
   130  interrupted; what was seen until then is reported
 
 Every flag has an environment twin: --fail-on is OUTFLOW_FAIL_ON.
-Data goes to stdout, everything else to stderr. The network is used for s3:// inputs
-and for --sns-topic-arn only.";
+Data goes to stdout, everything else to stderr. The network is used for s3:// and
+guardduty:// and for --sns-topic-arn and --security-hub only.";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -34,6 +34,7 @@ Examples:
   outflow scan 'logs/**/*.log.gz' --lake ./lake --format jsonl --out alerts.jsonl
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
   outflow scan ./AWSLogs --guardduty ./findings
+  outflow scan s3://central-logs/AWSLogs/ --last 7d --guardduty guardduty://eu-west-1
   outflow scan ./evidence --retrospective --format csv --out reading-order.csv
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
   outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
@@ -147,11 +148,12 @@ pub(super) struct ScanArgs {
     #[arg(long, env = "OUTFLOW_LAST", value_name = "SPAN", value_parser = when::span_seconds,
           conflicts_with_all = ["from", "to"])]
     pub(super) last: Option<i64>,
-    /// Also write Parquet summaries to this folder
+    /// Also write Parquet summaries to this folder, or to `s3://BUCKET/PREFIX`
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
-    /// Files, folders or quoted globs with GuardDuty's findings: S3 export, events, or what
-    /// `aws guardduty get-findings` prints; overrides the configuration
+    /// GuardDuty's findings: files, folders, quoted globs or `s3://BUCKET/PREFIX` with what it
+    /// exports, events, or what `aws guardduty get-findings` prints; or `guardduty://[REGION]`, to
+    /// ask it; overrides the configuration
     #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
     pub(super) guardduty: Vec<String>,
     #[command(flatten)]
@@ -164,7 +166,7 @@ pub(super) struct ScanArgs {
     /// For a few hours or days of logs that have no past: rank each interface's outbound
     /// destinations against the rest of the same period, instead of alerting
     #[arg(long, env = "OUTFLOW_RETROSPECTIVE", value_parser = FalseyValueParser::new(),
-          conflicts_with_all = ["all", "guardduty", "fail_on", "sns_topic_arn"])]
+          conflicts_with_all = ["all", "guardduty", "fail_on", "sns_topic_arn", "security_hub"])]
     pub(super) retrospective: bool,
     /// Destinations of each interface that --retrospective shows
     #[arg(long, env = "OUTFLOW_PER_ENI", value_name = "N", default_value_t = 10, requires = "retrospective",
@@ -187,7 +189,7 @@ pub(super) struct ScanArgs {
     #[arg(long, env = "OUTFLOW_FAIL_ON", value_name = "SEVERITY", value_parser = severity)]
     pub(super) fail_on: Option<Severity>,
     #[command(flatten)]
-    pub(super) sns: SnsArgs,
+    pub(super) publish: PublishArgs,
     #[command(flatten)]
     pub(super) s3: S3Args,
 }

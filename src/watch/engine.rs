@@ -93,7 +93,7 @@ impl Engine {
             Some(dirty) => (dirty.min(open_day), Tell::Later),
             None => (open_day, Tell::Nothing),
         };
-        let lake = options.lake.as_deref().map(LakeWriter::create).transpose()?;
+        let lake = options.lake.as_deref().map(|root| LakeWriter::open(root, &config.s3)).transpose()?;
         let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
         let beside = Beside::load(config)?;
         let (settings, config_hash) = (beside.settings(config), beside.config_hash(config));
@@ -125,6 +125,11 @@ impl Engine {
     /// Whether there is a past to go on from.
     pub fn is_fresh(&self) -> bool {
         self.book.ledger.is_empty() && self.book.days.is_empty()
+    }
+
+    /// Whether findings are given.
+    pub fn takes_findings(&self) -> bool {
+        self.options.with_findings
     }
 
     /// Makes the day in hand again after a start; whatever needs it does so by itself.

@@ -11,6 +11,7 @@ mod command_support;
 mod digest;
 #[path = "../fleet_support/mod.rs"]
 mod fleet_support;
+mod kept;
 mod killed;
 #[path = "../peers/mod.rs"]
 mod peers;

@@ -1,5 +1,5 @@
-//! Where alerts leave: the topic, when one was named, and the standard output, a line each. An alert
-//! is printed once it is confirmed, and confirmed once SNS has it.
+//! Where alerts leave: the topic and Security Hub, when they were named, and the standard output, a line
+//! each. An alert is printed once it is confirmed, and confirmed once all of them have it.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,13 @@ pub(super) struct Outlet {
 
 impl Outlet {
     pub(super) fn open(args: &WatchArgs, aws: &S3, term: Term) -> Result<Self, Error> {
-        if args.digest.is_some() && args.sns.sns_topic_arn.as_ref().is_some_and(Topic::is_fifo) {
+        if args.digest.is_some() && args.publish.sns_topic_arn.as_ref().is_some_and(Topic::is_fifo) {
             return Err(Error::usage(
                 "a digest on a FIFO topic: it is for people, and only SQS can subscribe there",
                 "name a standard topic, or leave --digest out",
             ));
         }
-        let publisher = Publisher::open(&args.sns, aws, term)?;
+        let publisher = Publisher::open(&args.publish, aws, term)?;
         Ok(Self { publisher, term, digest: Digest::new(args.digest.unwrap_or(0)), refusals: BTreeMap::new() })
     }
 
@@ -82,9 +82,8 @@ impl Outlet {
         let mut left = alerts;
         while left > 0 {
             let waiting = engine.outbox()[..left].to_vec();
-            let before = self.publisher.undelivered_alerts();
-            let count = self.publisher.take_digest(&waiting)?;
-            if self.publisher.undelivered_alerts() > before {
+            let (count, is_taken) = self.publisher.offer_together(&waiting)?;
+            if !is_taken {
                 if self.note_refusal(&waiting[0], engine, observer) < REFUSALS_MAX {
                     return Ok(false);
                 }
@@ -107,7 +106,7 @@ impl Outlet {
         let mut left = alerts;
         while left > 0 {
             let waiting: Vec<Alert> = engine.outbox().iter().take(left.min(AT_ONCE)).cloned().collect();
-            if self.offer(&waiting)? {
+            if self.publisher.offer(&waiting)? {
                 self.confirm(engine, &waiting)?;
                 left -= waiting.len();
                 continue;
@@ -115,7 +114,7 @@ impl Outlet {
             // Some of them were refused, and nobody says which: one by one.
             let first = std::slice::from_ref(&waiting[0]);
             self.publisher.try_anew();
-            if self.offer(first)? {
+            if self.publisher.offer(first)? {
                 self.confirm(engine, first)?;
                 left -= 1;
                 continue;
@@ -127,6 +126,7 @@ impl Outlet {
             }
             let detail = self.publisher.last_fault().unwrap_or_default();
             engine.refuse(&waiting[0].id, Reason::Unpublishable, &detail);
+            self.publisher.forget(&waiting[..1]);
             engine.drop_first();
             left -= 1;
         }
@@ -146,20 +146,15 @@ impl Outlet {
     fn takes_others(&mut self, others: &[Alert]) -> Result<bool, Error> {
         self.publisher.try_anew();
         match others.first() {
-            Some(other) => self.offer(std::slice::from_ref(other)),
+            Some(other) => self.publisher.offer(std::slice::from_ref(other)),
             None => Ok(false),
         }
-    }
-
-    fn offer(&mut self, alerts: &[Alert]) -> Result<bool, Error> {
-        let before = self.publisher.undelivered_alerts();
-        self.publisher.take(alerts)?;
-        Ok(self.publisher.undelivered_alerts() == before)
     }
 
     fn confirm(&mut self, engine: &mut Engine, alerts: &[Alert]) -> Result<(), Error> {
         let lines: String = alerts.iter().map(json_line).collect();
         self.term.print(&lines)?;
+        self.publisher.forget(alerts);
         engine.confirm(alerts.len());
         Ok(())
     }
