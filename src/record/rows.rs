@@ -4,7 +4,7 @@
 //! to stay in the first cache; texts that repeat the row before, which most ids do, are found by
 //! comparing two words.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 
 use super::addresses::Addresses;
 use super::columns::Values;
@@ -149,7 +149,11 @@ impl<'a> Block<'a> {
 
     /// Writes one text of each row.
     #[inline]
-    fn texts<'r>(&'r mut self, column: &'a Values, slot: impl Fn(&mut FlowRecord<'a>) -> &mut &'a [u8]) {
+    fn texts(
+        &mut self,
+        column: &'a Values,
+        slot: impl for<'r> Fn(&'r mut FlowRecord<'a>) -> &'r mut &'a [u8],
+    ) {
         let mut last = (None, b"".as_slice());
         for (n, record) in self.records[..self.count].iter_mut().enumerate() {
             let row = self.first + n;
