@@ -56,7 +56,7 @@ const NETWORK_ROOMS: [&str; 7] = [
 ];
 
 /// Rooms at the edge: they use the core, the core does not know them.
-const EDGES: [&str; 16] = [
+const EDGES: [&str; 17] = [
     "aws",
     "backtest",
     "cli",
