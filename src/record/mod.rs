@@ -20,7 +20,6 @@ mod read;
 #[cfg(test)]
 mod reference;
 mod report;
-mod rows;
 mod scan;
 pub mod text;
 mod thrift;
