@@ -2,7 +2,6 @@
 //! suppressions, and alerts as other systems take them. One binary and one simulated lake for all of them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a test that did not run says so")]
 
 #[path = "../command_support/mod.rs"]
 mod command_support;
