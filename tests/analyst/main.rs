@@ -3,7 +3,6 @@
 //! and one simulated lake for all of them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a test that did not run says so")]
 
 mod baselines;
 #[path = "../command_support/mod.rs"]

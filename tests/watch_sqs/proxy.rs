@@ -82,10 +82,10 @@ fn serve(mut client: TcpStream, upstream: &str, trap: &Mutex<Option<Trap>>) -> s
         return Ok(());
     }
     let mut server = TcpStream::connect(upstream)?;
-    server.set_read_timeout(Some(Duration::from_secs(60)))?;
+    server.set_read_timeout(Some(Duration::from_mins(1)))?;
     let lines = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let head: String = lines.map(|line| format!("{line}\r\n")).collect();
-    server.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes())?;
+    let head: Vec<&str> = lines.chain(["Connection: close\r\n\r\n"]).collect();
+    server.write_all(head.join("\r\n").as_bytes())?;
     server.write_all(&body)?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer)?;

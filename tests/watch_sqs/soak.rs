@@ -20,7 +20,7 @@ const WAITING_MAX: u64 = 400;
 /// Objects a day of the fleet, five minutes each.
 const OBJECTS_A_DAY: usize = 288;
 /// What is taken for granted of throughput when the fleet is made, objects a second.
-const RATE_MAX: usize = 60;
+const RATE_MAX: usize = 150;
 /// Days of history that a baseline holds: until it has them it grows.
 const HISTORY_DAYS: usize = 28;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
