@@ -6,6 +6,7 @@ mod lake_support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 use lake_support::{DAY, alert, any_hour, busy_day, eni_hour, files, flow, partition, read};
 use outflow::backtest::{Headroom, save};
@@ -14,7 +15,7 @@ use outflow::guardduty::{Correlated, read_findings};
 use outflow::lake::{
     ALERTS, COVERAGE, Column, HOURLY, Kind, Lake, LakeError, LakeWriter, Partition, TABLES, Table,
 };
-use outflow::window::{Day, EniHour, EniId};
+use outflow::window::{ClosedHour, Day, EniHour, EniId, HourObjects, Seal};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -262,6 +263,29 @@ fn headroom() -> Headroom {
     Headroom { eni, tier: Tier::Mature, new_bytes: 1, known_bytes: None, known_destination: None }
 }
 
+/// Writes the first hour's objects of a day, by name and hash.
+fn write_objects(lake: &LakeWriter, objects: &[(&str, &str)]) {
+    let seal = |hash: &str| Seal { bytes: 7, etag: "\"e\"".into(), blake3: hash.into() };
+    let read = objects.iter().map(|(name, hash)| (Arc::from(*name), seal(hash))).collect();
+    let of_place = (("1".into(), "eu-central-1".into()), HourObjects { read, ..HourObjects::default() });
+    let objects = std::iter::once(of_place).collect();
+    let mut day = lake.day(DAY);
+    day.write_objects(&ClosedHour { hour: DAY.first_hour(), enis: Vec::new(), objects }).unwrap();
+    day.finish().unwrap();
+}
+
+#[test]
+fn what_objects_were_reads_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = LakeWriter::create(dir.path()).unwrap();
+    write_objects(&lake, &[("two.log.gz", ""), ("one.log.gz", "aa")]);
+    let read = lake.reader().read_objects(DAY).unwrap();
+    let names: Vec<(&str, &str)> = read.iter().map(|object| (&*object.name, &*object.seal.blake3)).collect();
+    assert_eq!(names, [("one.log.gz", "aa"), ("two.log.gz", "")]);
+    assert_eq!((read[0].seal.bytes, &*read[0].seal.etag), (7, "\"e\""));
+    assert!(lake.reader().read_objects(Day(DAY.0 + 1)).unwrap().is_empty());
+}
+
 #[test]
 fn the_files_say_what_their_columns_mean() {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -271,6 +295,7 @@ fn the_files_say_what_their_columns_mean() {
     lake.write_alerts(DAY, &written, &[alert("a", "1", 1.0)]).unwrap();
     lake.write_findings(&[finding()]).unwrap();
     save(&lake, DAY, "hash", &[headroom()]).unwrap();
+    write_objects(&lake, &[("one.log.gz", "aa"), ("two.log.gz", "")]);
     for table in TABLES.iter().filter(|table| table.partitions.contains(&"account")) {
         let at = format!("{}/account=1/region=eu-central-1/date={DATE}/part-0.parquet", table.name);
         let file = fs::File::open(dir.path().join(at)).unwrap();

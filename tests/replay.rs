@@ -23,11 +23,13 @@ use flate2::write::GzEncoder;
 use fleet_support::{Quiet, files, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::config::Config;
+use outflow::guardduty::{Finding, FindingSet, read_findings};
 use outflow::lake::{Lake, LakeWriter, StoredObject};
 use outflow::replay::{Cause, ReplayOptions, Replayed, Verdict, compare, named_by_lake, of_day, replay};
-use outflow::scan::ObjectRef;
+use outflow::scan::{FindingObjects, ObjectRef, ScanOptions};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use outflow::window::Day;
+use serde_json::json;
 use tempfile::TempDir;
 
 /// Long enough for a threshold, which needs seven scored days, and for incidents that continue.
@@ -137,6 +139,67 @@ fn all_objects_may_be_named_also_copies_in_another_place() {
         let verdict = compare(&alert, &stored, &replayed);
         assert!(verdict.is_same && verdict.causes.is_empty(), "{verdict:?}");
     }
+}
+
+/// A finding about what `alert` is about, last seen at its end.
+fn finding(alert: &Alert) -> Finding {
+    let event = json!({
+        "schemaVersion": "2.0", "accountId": alert.account, "region": alert.region, "id": alert.id,
+        "arn": format!("arn:aws:guardduty:{}:{}:detector/d/finding/{}", alert.region, alert.account, alert.id),
+        "type": "Backdoor:EC2/C&CActivity.B", "severity": 8, "updatedAt": alert.last_seen,
+        "resource": { "instanceDetails": {
+            "instanceId": alert.instance, "networkInterfaces": [{ "networkInterfaceId": alert.eni }],
+        } },
+        "service": {
+            "eventFirstSeen": alert.first_seen, "eventLastSeen": alert.last_seen, "count": 1,
+            "action": { "networkConnectionAction": {
+                "connectionDirection": "OUTBOUND", "protocol": "TCP",
+                "remoteIpDetails": { "ipAddressV4": alert.destinations[0].peer },
+            } },
+        },
+    });
+    let mut found = None;
+    read_findings(event.to_string().as_bytes(), &mut |finding| found = Some(finding));
+    found.unwrap()
+}
+
+#[test]
+fn findings_are_part_of_it_and_their_absence_is_named() {
+    let lake = SCENE.lake();
+    let days = lake.snapshot_days().unwrap();
+    let all = lake.read_alerts(days[0]..=days[days.len() - 1]).unwrap();
+    let has_address = |alert: &&Alert| {
+        alert.destinations.first().is_some_and(|d| d.peer.parse::<std::net::IpAddr>().is_ok())
+    };
+    let mut set = FindingSet::default();
+    for about in all.iter().filter(has_address).step_by(3) {
+        set.upsert(finding(about));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let findings = FindingObjects { set: set.clone(), ..FindingObjects::default() };
+    let given = ScanOptions { findings: Some(findings), ..options(2, Some(dir.path())) };
+    scan_all(SCENE.all.clone(), &given);
+    let lake = Lake::open(dir.path()).unwrap();
+    let (mut agreeing, mut named) = (0, 0);
+    for day in lake.snapshot_days().unwrap() {
+        let stored = lake.read_objects(day).unwrap();
+        let again = |findings: Option<FindingSet>| {
+            let options = ReplayOptions { threads: 2, findings, ..ReplayOptions::default() };
+            let files = named_by_lake(&stored).files;
+            replay(&lake, day, files, &Config::default(), &options, &Quiet).unwrap().unwrap()
+        };
+        let with = again(Some(set.clone()));
+        let without = again(None);
+        for alert in lake.read_alerts(day..=day).unwrap() {
+            let verdict = compare(&alert, &stored, &with);
+            assert!(verdict.is_same && verdict.causes.is_empty(), "{}: {verdict:?}", alert.id);
+            agreeing += u32::from(!alert.guardduty.findings.is_empty());
+            let verdict = compare(&alert, &stored, &without);
+            named += u32::from(verdict.causes.contains(&Cause::Findings { then: true }));
+            assert!(!verdict.is_same);
+        }
+    }
+    assert!(agreeing > 0 && named > 0, "{agreeing} {named}");
 }
 
 /// A copy of the lake and of a day's objects, to be changed.
