@@ -37,8 +37,7 @@ def fleet(outflow, work, seed, columns, interval):
     if not lake.exists():
         part = folder / "lake.part"
         run("rm", "-rf", part)
-        run(outflow, "scan", folder / "AWSLogs", "--lake", part, "--format", "jsonl", "--out", "/dev/null", "--force",
-            "--no-progress")
+        run(outflow, "scan", folder / "AWSLogs", "--lake", part, "--format", "jsonl", "--no-progress")
         part.rename(lake)
     return folder, lake
 
