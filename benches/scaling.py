@@ -64,8 +64,7 @@ def scan(outflow, folder, threads):
     """CPU seconds, wall seconds, peak MB."""
     lake = folder / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    command = [outflow, "scan", folder / "AWSLogs", "--lake", lake, "--threads", threads, "--no-progress", "--out", "/dev/null",
-               "--force", "--format", "jsonl"]
+    command = [outflow, "scan", folder / "AWSLogs", "--lake", lake, "--threads", threads, "--no-progress", "--format", "jsonl"]
     with tempfile.TemporaryFile("w+") as err:
         begin = time.perf_counter()
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=err)

@@ -37,8 +37,7 @@ def fleet(outflow, work, seed, columns, interval):
     if not lake.exists():
         part = folder / "lake.part"
         run("rm", "-rf", part)
-        run(outflow, "scan", folder / "AWSLogs", "--lake", part, "--format", "jsonl", "--out", "/dev/null", "--force",
-            "--no-progress")
+        run(outflow, "scan", folder / "AWSLogs", "--lake", part, "--format", "jsonl", "--no-progress")
         part.rename(lake)
     return folder, lake
 
@@ -87,7 +86,7 @@ def best_scopes(results):
         key = tuple(pooled(measured, budget)[0] for budget in (5, 20, 1))
         if name not in chosen or key > chosen[name][0]:
             chosen[name] = (key, scope, measured)
-    return {name: (scope, measured) for name, (_, scope, measured) in chosen.items()}
+    return {name: chosen[name][1:] for name in ("outflow", *rank.BASELINES)}
 
 
 def overall(chosen):
