@@ -18,7 +18,7 @@ use crate::alert::{Alert, count_hidden};
 use crate::config::{self, Config};
 use crate::detect::Settings;
 use crate::error::Error;
-use crate::lake::{DayWriter, LakeWriter};
+use crate::lake::{LakeDays, LakeWriter};
 use crate::net::{InternalNetworks, PrefixTable};
 use crate::pipeline::{DayStart, Output, Pipeline};
 use crate::record::ColumnPlan;
@@ -176,13 +176,12 @@ fn scan_here(
     if stopped {
         // The day in hand is not whole: what is under its name in the lake stays.
         writer.lake = None;
-        writer.day = None;
     }
     let seconds = open.shard.seconds;
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
     if let (Some(lake), Some(_)) = (&writer.lake, &options.findings) {
-        lake.write_findings(&tally.findings)?;
+        lake.lake().write_findings(&tally.findings)?;
     }
     if let Some(findings) = &options.findings {
         seen.take_findings(findings, &tally);
@@ -255,8 +254,7 @@ struct Writer<'a> {
     on_alerts: &'a mut OnAlerts<'a>,
     found: Found,
     suppressed: BTreeMap<String, u64>,
-    lake: Option<LakeWriter>,
-    day: Option<DayWriter>,
+    lake: Option<LakeDays>,
     survey: Option<&'a mut Survey>,
 }
 
@@ -267,8 +265,8 @@ impl<'a> Writer<'a> {
         on_alerts: &'a mut OnAlerts<'a>,
         survey: Option<&'a mut Survey>,
     ) -> Result<Self, Error> {
-        let lake = root.map(|root| LakeWriter::open(root, s3)).transpose()?;
-        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, day: None, survey })
+        let lake = root.map(|root| LakeWriter::open(root, s3)).transpose()?.map(LakeDays::new);
+        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, survey })
     }
 }
 
@@ -276,10 +274,7 @@ impl Output for Writer<'_> {
     type Error = Error;
 
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
-        if let Some(lake) = &self.lake {
-            lake.write_start(day, start)?;
-            self.day = Some(lake.day(day));
-        }
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, start))?;
         Ok(())
     }
 
@@ -287,18 +282,12 @@ impl Output for Writer<'_> {
         if let Some(survey) = &mut self.survey {
             hour.enis.iter().for_each(|eni| survey.note(eni));
         }
-        if let Some(day) = &mut self.day {
-            day.write(&hour.enis)?;
-            day.write_objects(hour)?;
-        }
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.hour(hour))?;
         Ok(())
     }
 
     fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Error> {
-        if let (Some(lake), Some(writer)) = (&self.lake, self.day.take()) {
-            let scanned = writer.finish()?;
-            lake.write_alerts(day, &scanned, alerts)?;
-        }
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.end(day, alerts))?;
         alerts.iter().for_each(|alert| self.found.note(alert));
         for (id, hits) in count_hidden(alerts) {
             *self.suppressed.entry(id).or_default() += hits;

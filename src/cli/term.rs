@@ -1,6 +1,6 @@
 //! Where words go: messages to stderr, data to stdout or a file; both with colour only when asked.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -98,8 +98,8 @@ pub(super) enum Output {
     File {
         /// Its name in the end.
         path: PathBuf,
-        /// Its name until then.
-        partial: PathBuf,
+        /// Its name until then; `None` for a device or a pipe, which is written to as it is.
+        partial: Option<PathBuf>,
         /// The open file.
         file: BufWriter<StripStream<File>>,
     },
@@ -112,14 +112,21 @@ impl Output {
         let Some(path) = path else {
             return Ok(Self::Stdout(BufWriter::new(AutoStream::new(io::stdout(), term.color))));
         };
-        if path.exists() && !force {
-            return Err(Error::Exists(path.to_owned()));
-        }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let partial = path.with_file_name(name);
-        let file =
-            File::create(&partial).map_err(|source| write_error(&path.display().to_string(), source))?;
+        let there = std::fs::metadata(path);
+        let cannot = |source| write_error(&path.display().to_string(), source);
+        let (partial, file) = if there.as_ref().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            // /dev/null and pipes hold nothing to keep, and must not be replaced by a file.
+            (None, OpenOptions::new().write(true).open(path).map_err(cannot)?)
+        } else {
+            if there.is_ok() && !force {
+                return Err(Error::Exists(path.to_owned()));
+            }
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(".partial");
+            let partial = path.with_file_name(name);
+            let file = File::create(&partial).map_err(cannot)?;
+            (Some(partial), file)
+        };
         Ok(Self::File { path: path.to_owned(), partial, file: BufWriter::new(StripStream::new(file)) })
     }
 
@@ -158,8 +165,8 @@ impl Output {
     pub(super) fn finish(mut self) -> Result<(), Error> {
         self.flush()?;
         match &self {
-            Self::Stdout(_) => Ok(()),
-            Self::File { path, partial, file } => {
+            Self::Stdout(_) | Self::File { partial: None, .. } => Ok(()),
+            Self::File { path, partial: Some(partial), file } => {
                 let on_disk = file.get_ref().as_inner().sync_all();
                 let placed = on_disk.and_then(|()| std::fs::rename(partial, path));
                 placed.map_err(|source| self.failed(source))
@@ -178,7 +185,7 @@ impl Output {
 impl Drop for Output {
     /// Takes away what was left unfinished.
     fn drop(&mut self) {
-        if let Self::File { partial, .. } = self {
+        if let Self::File { partial: Some(partial), .. } = self {
             let _ = std::fs::remove_file(partial);
         }
     }
@@ -194,6 +201,16 @@ mod tests {
     use super::*;
 
     const PLAIN: Term = Term { color: ColorChoice::Never, quiet: false, verbose: false, progress: false };
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_stays_one() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let mut output = Output::open(Some(Path::new("/dev/null")), false, PLAIN).unwrap();
+        output.write("x").unwrap();
+        output.finish().unwrap();
+        assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    }
 
     #[test]
     fn a_file_appears_only_when_finished_and_is_never_overwritten_unasked() {

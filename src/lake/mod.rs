@@ -21,6 +21,7 @@ mod alerts;
 mod columns;
 mod coverage;
 mod day;
+mod days;
 mod error;
 mod export;
 mod file;
@@ -42,6 +43,7 @@ pub use alerts::ALERTS;
 pub use columns::{Columns, TableReader};
 pub use coverage::COVERAGE;
 pub use day::DayWriter;
+pub use days::LakeDays;
 pub use error::LakeError;
 pub use export::{
     Cell, DESTINATION_SUMMARY, ENI_SUMMARY, EXPORTS, Export, ExportScope, INCIDENT_SUMMARY, Summary,

@@ -2,31 +2,30 @@
 
 use crate::alert::Alert;
 use crate::error::Error;
-use crate::lake::{DayWriter, LakeWriter};
+use crate::lake::{LakeDays, LakeWriter};
 use crate::pipeline::{DayStart, Output};
 use crate::window::{ClosedHour, Day};
 
 /// The writing side of the day in hand.
 #[derive(Default)]
 pub(super) struct Shelf {
-    lake: Option<LakeWriter>,
-    day: Option<DayWriter>,
+    lake: Option<LakeDays>,
     /// Days that ended and that nobody has looked at yet, with their alerts.
     ended: Vec<(Day, Vec<Alert>)>,
 }
 
 impl Shelf {
     pub(super) fn new(lake: Option<LakeWriter>) -> Self {
-        Self { lake, ..Self::default() }
+        Self { lake: lake.map(LakeDays::new), ..Self::default() }
     }
 
     pub(super) fn lake(&self) -> Option<&LakeWriter> {
-        self.lake.as_ref()
+        self.lake.as_ref().map(LakeDays::lake)
     }
 
     /// Gives up the day in hand: it will be written from its beginning.
     pub(super) fn restart(&mut self) {
-        self.day = None;
+        self.lake.iter_mut().for_each(LakeDays::restart);
         self.forget_ended();
     }
 
@@ -45,26 +44,17 @@ impl Output for Shelf {
     type Error = Error;
 
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
-        if let Some(lake) = &self.lake {
-            lake.write_start(day, start)?;
-            self.day = Some(lake.day(day));
-        }
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, start))?;
         Ok(())
     }
 
     fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
-        if let Some(day) = &mut self.day {
-            day.write(&hour.enis)?;
-            day.write_objects(hour)?;
-        }
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.hour(hour))?;
         Ok(())
     }
 
     fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Error> {
-        if let (Some(lake), Some(writer)) = (&self.lake, self.day.take()) {
-            let scanned = writer.finish()?;
-            lake.write_alerts(day, &scanned, alerts)?;
-        }
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.end(day, alerts))?;
         self.ended.push((day, alerts.to_vec()));
         Ok(())
     }
