@@ -77,6 +77,7 @@ impl Error {
                 Some("check the spelling; quote globs so that outflow expands them".to_owned())
             }
             Self::Exists(_) => Some("choose another name, or add --force to replace it".to_owned()),
+            Self::Lake(crate::lake::LakeError::Remote(error)) => error.hint(),
             Self::Read { .. } | Self::Write { .. } | Self::Lake(_) | Self::Stored { .. } => None,
         }
     }

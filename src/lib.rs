@@ -28,6 +28,7 @@ pub mod simulate;
 pub mod sink;
 pub mod source;
 pub mod state;
+pub mod store;
 #[cfg(feature = "aws")]
 pub mod telemetry;
 pub mod watch;

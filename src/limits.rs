@@ -97,6 +97,13 @@ pub const FINDING_TEXT_BYTES_MAX: usize = 2_048;
 pub const FINDING_ENDS_MAX: usize = 1_024;
 /// Findings held at once; about 1 KB each.
 pub const FINDINGS_MAX: usize = 200_000;
+/// Largest answer of a service that is asked for JSON, bytes: 50 findings, most of 10 KB, some of
+/// the largest.
+pub const API_ANSWER_BYTES_MAX: usize = 32 << 20;
+/// Findings of one import into Security Hub, as many as it takes.
+pub const HUB_BATCH_FINDINGS_MAX: usize = 100;
+/// Answers with ids of findings that one detector is asked for, 50 each: as many as are held.
+pub const FINDING_PAGES_MAX: usize = FINDINGS_MAX / 50;
 /// Findings named on one alert; more are counted.
 pub const FINDINGS_PER_ALERT_MAX: usize = 10;
 /// Compressed bytes of S3 objects downloaded and not yet read.
@@ -115,6 +122,8 @@ pub const SNS_MESSAGE_BYTES_MAX: usize = 262_144;
 pub const SNS_BATCH_MESSAGES_MAX: usize = 10;
 /// Characters of an SNS subject: "fewer than 100".
 pub const SNS_SUBJECT_CHARS_MAX: usize = 99;
+/// Alerts in one message of a digest: more than a person reads.
+pub const DIGEST_ALERTS_MAX: usize = 50;
 /// Alerts named that could not be published; more are counted.
 pub const UNDELIVERED_NAMED_MAX: usize = 20;
 /// States between days that `watch` keeps: so many days, and the one in hand, can be lived again
@@ -145,6 +154,14 @@ pub const TELEMETRY_CONNECTION_SECONDS_MAX: Duration = Duration::from_secs(10);
 pub const TELEMETRY_HEAD_BYTES_MAX: usize = 16 << 10;
 /// Headers of such a request. Browsers send about 20.
 pub const TELEMETRY_HEADERS_MAX: usize = 64;
+
+/// Bytes of a part of an upload, and the size from which on there are parts. S3 takes 10,000 parts:
+/// a file of 160 GB.
+pub const S3_UPLOAD_PART_BYTES: usize = 16 << 20;
+/// Uploads at a time; each holds one part.
+pub const S3_UPLOADS_MAX: usize = 8;
+/// Largest object of a watcher's state, bytes: it is held whole.
+pub const STORED_OBJECT_BYTES_MAX: i64 = 4 << 30;
 
 const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
 /// Incidents listed by a report, the worst first; more are counted. 5,000 open in a second.

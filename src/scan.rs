@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::alert::{Alert, count_hidden};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{DayWriter, LakeWriter};
@@ -41,7 +41,7 @@ pub struct ScanOptions {
     pub to: Option<i64>,
     /// Worker threads, >= 1.
     pub threads: usize,
-    /// Root of the lake to write; `None`: none is written.
+    /// Root of the lake to write, a folder or `s3://bucket/prefix`; `None`: none is written.
     pub lake: Option<PathBuf>,
     /// GuardDuty's findings; `None`: none were given, which is not the same as that there are none.
     pub findings: Option<FindingObjects>,
@@ -138,7 +138,7 @@ fn scan_here(
     if let Some(findings) = &options.findings {
         pipeline = pipeline.with_findings(findings.set.clone());
     }
-    let mut writer = Writer::new(options.lake.as_deref(), on_alerts, survey)?;
+    let mut writer = Writer::new(options.lake.as_deref(), &config.s3, on_alerts, survey)?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
@@ -263,10 +263,11 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(
         root: Option<&Path>,
+        s3: &config::S3,
         on_alerts: &'a mut OnAlerts<'a>,
         survey: Option<&'a mut Survey>,
     ) -> Result<Self, Error> {
-        let lake = root.map(LakeWriter::create).transpose()?;
+        let lake = root.map(|root| LakeWriter::open(root, s3)).transpose()?;
         Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, day: None, survey })
     }
 }

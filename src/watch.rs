@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows AWS or a clock: objects come through [`Fetch`], the present as an argument.
 
+mod digest;
 mod early;
 mod engine;
 mod fetch;
@@ -21,6 +22,7 @@ mod replay;
 
 use std::path::PathBuf;
 
+pub use digest::{Digest, Parcel};
 pub use engine::{Engine, Fate};
 pub use fetch::{Fetch, Item, LocalFetch};
 pub use observer::{Counts, Event, Observer};
@@ -30,7 +32,7 @@ pub use observer::{Counts, Event, Observer};
 pub struct WatchOptions {
     /// Worker threads, >= 1.
     pub threads: usize,
-    /// Root of the lake to write; `None`: none is written.
+    /// Root of the lake to write, a folder or `s3://bucket/prefix`; `None`: none is written.
     pub lake: Option<PathBuf>,
     /// How far objects may come out of the order of their names before hours close, seconds. More
     /// costs delay, less costs days lived again.

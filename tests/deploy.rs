@@ -40,7 +40,7 @@ fn root() -> &'static Path {
 
 /// `cfn-lint`; `None`, said aloud, on a machine that has no way to it.
 fn venv() -> Option<PathBuf> {
-    peers::venv::with(CFN_LINT).map_err(|needs| eprintln!("not run: {needs}")).ok()
+    peers::venv::with(CFN_LINT, &[CFN_LINT]).map_err(|needs| eprintln!("not run: {needs}")).ok()
 }
 
 /// The template, read once.
@@ -110,7 +110,8 @@ fn the_watcher_may_do_what_it_needs_and_nothing_else() {
             words(&statement["Action"]).iter().any(|a| a.starts_with("kms:") || *a == "s3:ListBucket");
         assert_eq!(statement["Condition"].is_object(), needs_condition, "{sid}");
     }
-    let writes: Vec<_> = statements.iter().filter(|one| one["Action"] == "s3:PutObject").collect();
+    let writes: Vec<_> =
+        statements.iter().filter(|one| words(&one["Action"]).contains(&"s3:PutObject")).collect();
     assert!(writes.iter().all(|one| one["Resource"].to_string().contains("LakeBucketName")), "{writes:?}");
 }
 

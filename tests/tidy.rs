@@ -45,11 +45,18 @@ const IMPURE: [(&str, &str); 10] = [
 
 /// Crates of the network and of async, and where they may be named: everything else is synchronous.
 const NETWORK_CRATES: [&str; 5] = ["tokio", "aws_", "hyper", "s3s", "futures"];
-const NETWORK_ROOMS: [&str; 5] =
-    ["src/aws/", "src/sink/", "src/source/queue/", "src/source/s3/", "src/telemetry/"];
+const NETWORK_ROOMS: [&str; 7] = [
+    "src/aws/",
+    "src/sink/",
+    "src/source/guardduty/",
+    "src/source/queue/",
+    "src/source/s3/",
+    "src/store/s3/",
+    "src/telemetry/",
+];
 
 /// Rooms at the edge: they use the core, the core does not know them.
-const EDGES: [&str; 16] = [
+const EDGES: [&str; 17] = [
     "aws",
     "backtest",
     "cli",
@@ -64,6 +71,7 @@ const EDGES: [&str; 16] = [
     "sink",
     "source",
     "state",
+    "store",
     "telemetry",
     "watch",
 ];

@@ -9,35 +9,19 @@ mod watch_support;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use fleet_support::{files, objects, options, scan_all, write_fleet};
+use fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+use outflow::simulate::SimulateOptions;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rand::SeedableRng as _;
 use tempfile::TempDir;
 use watch_support::{Delivery, Reference, Watcher, deliver, item};
 
-/// Long enough for an emission threshold, which needs seven scored days.
-const DAYS: u32 = 10;
-
 /// A fleet on disk, with what `scan` makes of it.
 static FLEET: LazyLock<(TempDir, Reference)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
-    let fleet = SimulateOptions {
-        seed: 4_242,
-        enis: 10,
-        days: DAYS,
-        attack_from_day: 5,
-        interval_seconds: 600,
-        format: SimFormat::V5,
-        density: 0.05,
-        attacks: AttackMix::All,
-        attacks_per_family: 1,
-        skip_data_share: 0.01,
-        late_share: 0.02,
-        ..SimulateOptions::default()
-    };
+    let fleet = SimulateOptions { skip_data_share: 0.01, late_share: 0.02, ..eventful_fleet() };
     write_fleet(&fleet, &dir.path().join("logs"));
     let all = objects(&dir.path().join("logs"));
     let lake = dir.path().join("lake");
@@ -121,6 +105,8 @@ fn what_comes_after_its_days_are_gone_is_listed_and_nothing_else_changes() {
     let (first, rest) = reference().objects.split_at(20);
     deliver(&mut watcher, rest, &delivery);
     let told = watcher.sent.len();
+    deliver(&mut watcher, first, &delivery);
+    // Their messages come again: the list says it once.
     deliver(&mut watcher, first, &delivery);
     let sums = watcher.counts.sums();
     assert_eq!(sums.refused[outflow::state::Reason::TooLate as usize], 20);

@@ -94,7 +94,7 @@ pub(crate) fn of_credentials(error: &CredentialsError, way: &Way<'_>) -> Fault {
 }
 
 /// The last word of a chain of errors: the others only say that something failed.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
@@ -151,6 +151,7 @@ impl Way<'_> {
             | "InvalidToken"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
+            | "InvalidSignatureException"
             | "IncompleteSignature" => Fault::new(
                 format!("AWS does not accept the credentials: {message}"),
                 "`aws sts get-caller-identity` shows which ones are used; AWS_* variables win over profiles",

@@ -2,6 +2,7 @@
 //! retries), the threads it is gone on, and what errors mean that any of them can give.
 
 pub(crate) mod fault;
+pub(crate) mod rest;
 
 use std::collections::HashMap;
 use std::io;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::SharedAsyncSleep;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -114,23 +116,42 @@ fn trusted() -> Result<TlsContext, Error> {
     context.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}"), "check AWS_CA_BUNDLE"))
 }
 
-/// TLS by `ring`; `HTTPS_PROXY` and `NO_PROXY` are honoured, which the
-/// SDK's own default does not do. Connections are pooled for each pair of timeouts.
+/// Clients whose connections are pooled for each pair of timeouts.
 fn http_client(tls: TlsContext) -> SharedHttpClient {
     type Timeouts = (Option<Duration>, Option<Duration>);
     let pools: Mutex<HashMap<Timeouts, SharedHttpConnector>> = Mutex::default();
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
         let key = (settings.connect_timeout(), settings.read_timeout());
         let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let connector = pools.entry(key).or_insert_with(|| {
-            let mut builder = Connector::builder()
-                .connector_settings(settings.clone())
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.clone());
-            builder.set_sleep_impl(components.sleep_impl());
-            SharedHttpConnector::new(builder.build())
-        });
+        let connector = pools.entry(key).or_insert_with(|| pool(settings, &tls, components.sleep_impl()));
         connector.clone()
     })
+}
+
+/// Connections for requests that the SDK has no client for here, with the time-outs of `options`.
+///
+/// # Errors
+/// When `AWS_CA_BUNDLE` cannot be used.
+fn connector(options: &config::S3, base: &SdkConfig) -> Result<SharedHttpConnector, Error> {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(options.timeout.min(CONNECT_TIMEOUT_MAX))
+        .read_timeout(options.timeout)
+        .build();
+    Ok(pool(&settings, &trusted()?, base.sleep_impl()))
+}
+
+/// TLS by `ring`; `HTTPS_PROXY` and `NO_PROXY` are honoured, which the
+/// SDK's own default does not do.
+fn pool(
+    settings: &HttpConnectorSettings,
+    tls: &TlsContext,
+    sleep: Option<SharedAsyncSleep>,
+) -> SharedHttpConnector {
+    let mut builder = Connector::builder()
+        .connector_settings(settings.clone())
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls.clone());
+    builder.set_sleep_impl(sleep);
+    SharedHttpConnector::new(builder.build())
 }

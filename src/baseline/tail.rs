@@ -12,10 +12,12 @@ const BINS_PER_BIT: f64 = 8.0;
 pub const OWN_BITS_MAX: f64 = 64.0;
 /// Number of bins.
 const BINS: usize = 512;
-/// Exceedances that a tail fit needs (detection.md B.3: pool to at least 50).
-const EXCEEDANCES_MIN: u64 = 50;
 /// Share of values above the tail's start.
 const TAIL_SHARE: f64 = 0.02;
+/// Values above the tail's start where that share is less (detection.md B.3: pool to at least 50).
+const EXCEEDANCES_MAX_OF_FEW: u64 = 50;
+/// Exceedances that a fit needs. With fewer the counts speak for themselves.
+const EXCEEDANCES_MIN: u64 = 25;
 /// Past values that the prior counts for until there are enough of our own.
 const PRIOR_WEIGHT: f64 = 200.0;
 
@@ -95,10 +97,15 @@ impl Tail {
     /// Hosking & Wallis: with a0 = mean excess and a1 = mean of excess x (1 - rank/n),
     /// shape = a0 / (a0 - 2 a1) - 2 (sign as in xi), scale = 2 a0 a1 / (a0 - 2 a1).
     fn pareto(counts: &OwnBitsCounts, above: &[u64], n: u64) -> Option<Pareto> {
-        let wanted = ((n as f64 * TAIL_SHARE) as u64).max(EXCEEDANCES_MIN);
-        let start_bin = (0..BINS).rev().find(|&at| above[at] >= wanted)?;
+        let most = ((n as f64 * TAIL_SHARE) as u64).max(EXCEEDANCES_MAX_OF_FEW);
+        // The smallest value that no more than so many reach. Not the largest that as many reach:
+        // most values are 0 bits, and once the rest are fewer than that the tail would begin there.
+        let start_bin = counts.bins.iter().map(|(bin, _)| usize::from(*bin)).find(|at| above[*at] <= most)?;
         let start = start_bin as f64 / BINS_PER_BIT;
         let exceedances = above[start_bin];
+        if exceedances < EXCEEDANCES_MIN {
+            return None;
+        }
         let (mut rank, mut a0, mut a1) = (0_u64, 0.0, 0.0);
         for (bin, count) in counts.bins.iter().filter(|(b, _)| *b as usize >= start_bin) {
             let excess = (f64::from(*bin) + 0.5) / BINS_PER_BIT - start;
@@ -197,6 +204,21 @@ mod tests {
         }
         let p = counts.tail().p(20.0);
         assert!((p.log2() + 10.0).abs() < 1.0, "{p}");
+    }
+
+    /// Four weeks of hours: a dozen of 672 values have a rank, 1.8 %, and the others none.
+    #[test]
+    fn a_tail_does_not_begin_among_values_without_a_rank() {
+        let mut counts = OwnBitsCounts::default();
+        for _ in 0..100 {
+            (12..672).for_each(|_| counts.add(0.0));
+            (0..12).for_each(|larger| counts.add((673.0 / (f64::from(larger) + 1.0)).log2()));
+        }
+        let tail = counts.tail();
+        for larger in [2.0, 5.0, 11.0] {
+            let (p, truth) = (tail.p((673.0_f64 / (larger + 1.0)).log2()), (larger + 1.0) / 672.0);
+            assert!((p / truth).log2().abs() < 0.5, "{p} for {truth}");
+        }
     }
 
     #[test]

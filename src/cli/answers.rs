@@ -8,34 +8,40 @@ use comfy_table::{ContentArrangement, Table};
 use super::render::WIDTH;
 use super::text::{bytes, plural};
 use crate::alert::Alert;
-use crate::net::Prefix;
-use crate::simulate::{Label, LabelKind};
+use crate::eval::{Case, Kind, Listed};
 
-/// How far around a label's time an incident may lie and still be about it, seconds: incidents
-/// are told by the hour.
-const SLACK_SECONDS: i64 = 3600;
-
-/// One hidden attack: all labels with its id, and the strongest incident about it.
+/// One hidden attack and the strongest incident about it.
 struct Answer<'a> {
-    labels: Vec<&'a Label>,
+    case: &'a Case,
     /// Rank among the incidents told, from 1, and the incident.
     told: Option<(usize, &'a Alert)>,
     /// The strongest incident that was kept back, when none was told.
     kept_back: Option<&'a Alert>,
 }
 
-/// The answer sheet. `alerts` in the order shown to people: its place is its rank.
-pub(super) fn answers(labels: &[Label], alerts: &[&Alert]) -> String {
-    let told: Vec<&Alert> = alerts.iter().copied().filter(|alert| alert.emitted).collect();
+/// The answer sheet. `alerts` in the order shown to people: its place is its rank. What is about an
+/// attack is decided as `outflow eval` decides it.
+pub(super) fn answers(cases: &[Case], alerts: &[Alert]) -> String {
+    let listed: Vec<Listed> = alerts.iter().map(Listed::from).collect();
+    let shown: Vec<(&Alert, &Listed)> = alerts.iter().zip(&listed).collect();
+    let (told, kept_back): (Vec<_>, Vec<_>) = shown.into_iter().partition(|(alert, _)| alert.emitted);
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH as u16);
     table.force_no_tty().set_header(["HIDDEN ATTACK", "SENT", "FOUND", "SEVERITY", "AFTER"]);
-    let attacks = attacks(labels, alerts, &told);
+    let mut attacks: Vec<&Case> = cases.iter().filter(|case| case.kind == Kind::Attack).collect();
+    attacks.sort_by_key(|case| (case.start_second, &case.id));
     let (mut found, mut visible) = (0_u64, 0_u64);
-    for attack in &attacks {
-        found += u64::from(attack.told.is_some());
-        visible += u64::from(attack.labels.iter().any(|label| label.visible));
-        table.add_row(row(attack));
+    for case in &attacks {
+        let about = |(_, listed): &(&Alert, &Listed)| case.is_hit_by(listed);
+        let rank = told.iter().position(about);
+        let answer = Answer {
+            case,
+            told: rank.map(|rank| (rank + 1, told[rank].0)),
+            kept_back: kept_back.iter().find(|one| about(one)).map(|(alert, _)| *alert),
+        };
+        found += u64::from(answer.told.is_some());
+        visible += u64::from(case.is_visible);
+        table.add_row(row(&answer));
     }
     let mut out = format!("{}\n", table.trim_fmt());
     let _ = writeln!(
@@ -43,79 +49,42 @@ pub(super) fn answers(labels: &[Label], alerts: &[&Alert]) -> String {
         "\n{found} of {} found ({visible} leave a trace in flow logs)",
         plural(attacks.len() as u64, "hidden attack")
     );
-    out += &others(labels, &told);
+    out += &others(cases, told.iter().map(|(_, listed)| *listed));
     out
 }
 
-fn attacks<'a>(labels: &'a [Label], alerts: &[&'a Alert], told: &[&'a Alert]) -> Vec<Answer<'a>> {
-    let mut answers: Vec<Answer<'a>> = Vec::new();
-    for label in labels.iter().filter(|label| label.kind == LabelKind::Attack) {
-        match answers.iter_mut().find(|answer| answer.labels[0].id == label.id) {
-            Some(answer) => answer.labels.push(label),
-            None => answers.push(Answer { labels: vec![label], told: None, kept_back: None }),
-        }
-    }
-    for answer in &mut answers {
-        let about = |alert: &Alert| answer.labels.iter().any(|label| is_about(alert, label));
-        let rank = told.iter().position(|alert| about(alert));
-        answer.told = rank.map(|rank| (rank + 1, told[rank]));
-        answer.kept_back = alerts.iter().copied().find(|alert| !alert.emitted && about(alert));
-    }
-    answers
-}
-
 fn row(answer: &Answer<'_>) -> [String; 5] {
-    let first = answer.labels[0];
-    let name = format!("{}: {}", first.family, first.variant);
-    let sent: u64 = answer.labels.iter().filter_map(|label| label.egress_bytes).sum();
+    let case = answer.case;
+    let name = format!("{}: {}", case.family, case.variant);
     let blank = String::new;
     let (found, severity, after) = match (answer.told, answer.kept_back) {
         (Some((rank, alert)), _) => {
-            let start = answer.labels.iter().map(|label| label.start_second).min().unwrap_or_default();
-            let after = second(&alert.emitted_at).map_or_else(blank, |at| duration(at - start));
+            let after = second(&alert.emitted_at).map_or_else(blank, |at| duration(at - case.start_second));
             (format!("yes, no. {rank}"), alert.severity.as_str().to_owned(), after)
         }
         (None, Some(alert)) => (format!("kept back: {}", alert.emitted_reason), blank(), blank()),
-        (None, None) if answer.labels.iter().all(|label| !label.visible) => {
-            ("no: flow logs cannot show it".to_owned(), blank(), blank())
-        }
+        (None, None) if !case.is_visible => ("no: flow logs cannot show it".to_owned(), blank(), blank()),
         (None, None) => ("no".to_owned(), blank(), blank()),
     };
-    [name, bytes(sent), found, severity, after]
+    [name, bytes(case.egress_bytes), found, severity, after]
 }
 
 /// What the incidents that are about no attack are about.
-fn others(labels: &[Label], told: &[&Alert]) -> String {
-    let about = |alert: &Alert, kinds: &[LabelKind]| {
-        labels.iter().any(|label| kinds.contains(&label.kind) && is_about(alert, label))
-    };
-    let attack = [LabelKind::Attack, LabelKind::RelayCopy];
-    let rest: Vec<_> = told.iter().filter(|alert| !about(alert, &attack)).collect();
-    let look_alikes = rest.iter().filter(|alert| about(alert, &[LabelKind::LookAlike])).count();
+fn others<'a>(cases: &[Case], told: impl Iterator<Item = &'a Listed>) -> String {
+    let (mut rest, mut look_alikes) = (0_u64, 0_u64);
+    for listed in told {
+        let kinds: Vec<Kind> = cases.iter().filter(|case| case.is_hit_by(listed)).map(|c| c.kind).collect();
+        if kinds.iter().all(|kind| *kind == Kind::LookAlike) {
+            rest += 1;
+            look_alikes += u64::from(!kinds.is_empty());
+        }
+    }
     format!(
         "{} about no attack {} told: {look_alikes} from look-alikes, {} from ordinary traffic\n",
-        plural(rest.len() as u64, "incident"),
-        if rest.len() == 1 { "was" } else { "were" },
-        rest.len() - look_alikes
+        plural(rest, "incident"),
+        if rest == 1 { "was" } else { "were" },
+        rest - look_alikes
     )
-}
-
-/// Same ENI, overlapping time, overlapping destination.
-fn is_about(alert: &Alert, label: &Label) -> bool {
-    let same_eni = alert.eni == label.eni || alert.enis.contains(&label.eni);
-    let (Some(first), Some(last)) = (second(&alert.window_start), second(&alert.last_seen)) else {
-        return false;
-    };
-    let same_time = first <= label.end_second + SLACK_SECONDS && last + SLACK_SECONDS >= label.start_second;
-    same_eni && same_time && same_destination(alert, label)
-}
-
-fn same_destination(alert: &Alert, label: &Label) -> bool {
-    // An incident about everything the ENI sends (`*`) or a whole service covers every peer.
-    let Ok(seen) = alert.peer.parse::<Prefix>() else { return true };
-    let hidden = label.peers.iter().filter_map(|peer| peer.parse::<Prefix>().ok());
-    label.peers.is_empty()
-        || hidden.into_iter().any(|peer| seen.contains(peer.addr()) || peer.contains(seen.addr()))
 }
 
 fn second(text: &str) -> Option<i64> {
@@ -136,42 +105,39 @@ mod tests {
     use super::super::render::tests::alert;
     use super::*;
     use crate::alert::Severity;
+    use crate::eval::read_labels;
 
-    fn label(id: &str, kind: LabelKind, peer: &str) -> Label {
-        Label {
-            id: id.into(),
-            kind,
-            family: "burst".into(),
-            variant: "new network".into(),
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
-            eni: "eni-0123456789abcdef0".into(),
-            peers: vec![peer.into()],
-            start_second: second("2026-03-01T10:02:00Z").unwrap(),
-            end_second: second("2026-03-01T10:44:00Z").unwrap(),
-            egress_bytes: Some(1_300_000_000),
-            visible: true,
-            note: String::new(),
+    fn cases(peers: &[(&str, bool)]) -> Vec<Case> {
+        let mut text =
+            "id,kind,family,variant,account,region,eni,peers,start,end,egress_bytes,visible,note\n"
+                .to_owned();
+        for (n, (peer, visible)) in peers.iter().enumerate() {
+            let _ = writeln!(
+                text,
+                "burst-{n},attack,burst,new network,111111111111,eu-west-1,eni-0123456789abcdef0,{peer},\
+                 2026-03-01T10:02:00Z,2026-03-01T10:44:00Z,1300000000,{visible},"
+            );
         }
+        read_labels(text.as_bytes()).unwrap()
     }
 
     #[test]
     fn found_missed_and_kept_back_are_told_apart() {
         let told = alert("a", Severity::High, true);
         let mut quiet = alert("b", Severity::Low, false);
-        quiet.peer = "198.51.100.7".into();
         let mut stray = alert("c", Severity::Low, true);
+        quiet.peer = "198.51.100.7".into();
         stray.peer = "192.0.2.77".into();
-        let mut unseen = label("burst-4", LabelKind::Attack, "");
-        unseen.peers = vec!["192.0.2.200".into()];
-        unseen.visible = false;
-        let labels = [
-            label("burst-1", LabelKind::Attack, "203.0.113.0/24"),
-            label("burst-2", LabelKind::Attack, "198.51.100.7"),
-            label("burst-3", LabelKind::Attack, "192.0.2.1"),
-            unseen,
-        ];
-        let text = answers(&labels, &[&stray, &told, &quiet]);
+        for other in [&mut quiet, &mut stray] {
+            other.destinations.clear();
+        }
+        let cases = cases(&[
+            ("203.0.113.0/24", true),
+            ("198.51.100.7", true),
+            ("192.0.2.1", true),
+            ("192.0.2.200", false),
+        ]);
+        let text = answers(&cases, &[stray, told, quiet]);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         insta::assert_snapshot!(text);
     }
@@ -179,14 +145,13 @@ mod tests {
     #[test]
     fn another_eni_or_another_day_is_another_matter() {
         let told = alert("a", Severity::High, true);
-        let same = label("burst-1", LabelKind::Attack, "203.0.113.9");
-        assert!(is_about(&told, &same));
-        let mut other = same.clone();
+        let case = &cases(&[("203.0.113.9", true)])[0];
+        assert!(case.is_hit_by(&Listed::from(&told)));
+        let mut other = told.clone();
         other.eni = "eni-1".into();
-        assert!(!is_about(&told, &other));
-        let mut other = same.clone();
-        other.start_second += 86_400;
-        other.end_second += 86_400;
-        assert!(!is_about(&told, &other));
+        assert!(!case.is_hit_by(&Listed::from(&other)));
+        let mut other = told;
+        (other.first_seen, other.last_seen) = ("2026-03-02T10:10:00Z".into(), "2026-03-02T10:50:00Z".into());
+        assert!(!case.is_hit_by(&Listed::from(&other)));
     }
 }

@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use super::explain_args::ExplainArgs;
+use super::publish::PublishArgs;
 use super::report::ReportArgs;
 use super::s3_args::S3Args;
 use super::tables::TableArgs;
@@ -13,7 +14,6 @@ use super::watch_args::WATCH_EXAMPLES;
 pub(super) use super::watch_args::WatchArgs;
 use super::when::{self, When};
 use crate::alert::Severity;
-use crate::sink::Topic;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -25,8 +25,8 @@ Exit codes:
   130  interrupted; what was seen until then is reported
 
 Every flag has an environment twin: --fail-on is OUTFLOW_FAIL_ON.
-Data goes to stdout, everything else to stderr. The network is used for s3:// inputs
-and for --sns-topic-arn only.";
+Data goes to stdout, everything else to stderr. The network is used for s3:// and
+guardduty:// and for --sns-topic-arn and --security-hub only.";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -34,6 +34,7 @@ Examples:
   outflow scan 'logs/**/*.log.gz' --lake ./lake --format jsonl --out alerts.jsonl
   zcat flows.gz | outflow scan - --format-fields 'version account-id interface-id ...'
   outflow scan ./AWSLogs --guardduty ./findings
+  outflow scan s3://central-logs/AWSLogs/ --last 7d --guardduty guardduty://eu-west-1
   outflow scan ./evidence --retrospective --format csv --out reading-order.csv
   outflow scan ./AWSLogs --from 2026-03-01 --to 2026-04-01 --dry-run
   outflow scan s3://central-logs/AWSLogs/ --last 30d --region eu-west-1 --lake ./lake
@@ -147,11 +148,12 @@ pub(super) struct ScanArgs {
     #[arg(long, env = "OUTFLOW_LAST", value_name = "SPAN", value_parser = when::span_seconds,
           conflicts_with_all = ["from", "to"])]
     pub(super) last: Option<i64>,
-    /// Also write Parquet summaries to this folder
+    /// Also write Parquet summaries to this folder, or to `s3://BUCKET/PREFIX`
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
-    /// Files, folders or quoted globs with GuardDuty's findings: S3 export, events, or what
-    /// `aws guardduty get-findings` prints; overrides the configuration
+    /// GuardDuty's findings: files, folders, quoted globs or `s3://BUCKET/PREFIX` with what it
+    /// exports, events, or what `aws guardduty get-findings` prints; or `guardduty://[REGION]`, to
+    /// ask it; overrides the configuration
     #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
     pub(super) guardduty: Vec<String>,
     #[command(flatten)]
@@ -164,7 +166,7 @@ pub(super) struct ScanArgs {
     /// For a few hours or days of logs that have no past: rank each interface's outbound
     /// destinations against the rest of the same period, instead of alerting
     #[arg(long, env = "OUTFLOW_RETROSPECTIVE", value_parser = FalseyValueParser::new(),
-          conflicts_with_all = ["all", "guardduty", "fail_on", "sns_topic_arn"])]
+          conflicts_with_all = ["all", "guardduty", "fail_on", "sns_topic_arn", "security_hub"])]
     pub(super) retrospective: bool,
     /// Destinations of each interface that --retrospective shows
     #[arg(long, env = "OUTFLOW_PER_ENI", value_name = "N", default_value_t = 10, requires = "retrospective",
@@ -186,12 +188,8 @@ pub(super) struct ScanArgs {
     /// Exit with 1 when an emitted alert is at least this severe
     #[arg(long, env = "OUTFLOW_FAIL_ON", value_name = "SEVERITY", value_parser = severity)]
     pub(super) fail_on: Option<Severity>,
-    /// Publish what is emitted to this SNS topic too; FIFO topics end in `.fifo`
-    #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]
-    pub(super) sns_topic_arn: Option<Topic>,
-    /// Do not publish: print the messages to the standard error, one JSON object a line
-    #[arg(long, env = "OUTFLOW_SNS_DRY_RUN", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
-    pub(super) sns_dry_run: bool,
+    #[command(flatten)]
+    pub(super) publish: PublishArgs,
     #[command(flatten)]
     pub(super) s3: S3Args,
 }
@@ -258,6 +256,10 @@ pub(super) struct EvalArgs {
     /// What was hidden: the CSV that `simulate` writes, or one with its columns
     #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
     pub(super) labels: PathBuf,
+    /// Judge this ranked list instead of the lake's alerts: JSON lines as `scan --all --format jsonl`
+    /// writes them; `eni`, `peer`, `first_seen`, `last_seen` and `score` are enough
+    #[arg(long, env = "OUTFLOW_INCIDENTS", value_name = "FILE")]
+    pub(super) incidents: Option<PathBuf>,
     /// First day that counts, UTC [default: the day of the first labelled attack]
     #[arg(long, env = "OUTFLOW_FROM", value_name = "DATE", value_parser = When::parse_date)]
     pub(super) from: Option<When>,

@@ -9,16 +9,17 @@ use super::args::DemoArgs;
 use super::progress::INTERRUPTED;
 use super::render::{Block, Weight, head};
 use super::scan::{all_threads, measured_scan};
-use super::simulate::{create_folder, hidden, make_plan, refuse_full, write};
+use super::simulate::{create_folder, hidden, make_plan, refuse_full, write, write_findings};
 use super::summary::summary;
 use super::term::{BOLD, Output, Term};
 use super::text::{bytes, plural};
 use crate::alert::Alert;
 use crate::config::Config;
 use crate::error::Error;
+use crate::eval::{Case, read_labels};
 use crate::report::ReportOptions;
-use crate::scan::ScanOptions;
-use crate::simulate::{Label, SimFormat, SimulateOptions, labels_csv};
+use crate::scan::{ObjectRef, ScanOptions, read_finding_objects};
+use crate::simulate::{SimFormat, SimulateOptions, labels_csv};
 
 /// Interfaces: enough for each role to have peers to be compared with.
 const ENIS: u32 = 30;
@@ -52,8 +53,10 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     ));
     let Some(written) = write(&plan, &root, term)? else { return Ok(INTERRUPTED) };
     let mut sheet = Output::open(Some(&labels_path), true, term)?;
-    sheet.write(&labels_csv(&plan.labels))?;
+    let labels = labels_csv(&plan.labels);
+    sheet.write(&labels)?;
     sheet.finish()?;
+    let findings = write_findings(&plan, &root, true, term)?;
     let text = format!("{} of text", bytes(written.text_bytes));
     term.say(&format!("Scanning {} ({text})", plural(written.records, "record")));
 
@@ -63,9 +66,9 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
         to: None,
         threads: all_threads(),
         lake: Some(lake.clone()),
-        findings: None,
+        findings: Some(read_finding_objects(&listed(&findings)?)),
     };
-    let objects = crate::source::list(&[root.join("AWSLogs").to_string_lossy().into_owned()])?.objects;
+    let objects = listed(&root.join("AWSLogs"))?;
     // All of them: five weeks of a small fleet have an end.
     let mut alerts: Vec<Alert> = Vec::new();
     let (report, took) = measured_scan(objects, config, &options, term, &mut |found| {
@@ -73,7 +76,8 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
         Ok(())
     })?;
     alerts.sort_by(|a, b| Weight::of(a).reading_order(&Weight::of(b)));
-    term.print(&found_and_hidden(&alerts, &plan.labels))?;
+    let cases = read_labels(labels.as_bytes()).expect("the columns that were just written");
+    term.print(&found_and_hidden(&alerts, &cases))?;
     term.say(&summary(&report, took, term.verbose));
     if report.seen.stopped {
         return Ok(INTERRUPTED);
@@ -85,16 +89,20 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     Ok(0)
 }
 
+/// The objects under a path of our own.
+fn listed(path: &Path) -> Result<Vec<ObjectRef>, Error> {
+    Ok(crate::source::list(&[path.to_string_lossy().into_owned()])?.objects)
+}
+
 /// What was told, and beside it what was hidden. `alerts` in the order people read.
-fn found_and_hidden(alerts: &[Alert], labels: &[Label]) -> String {
+fn found_and_hidden(alerts: &[Alert], cases: &[Case]) -> String {
     let mut out = format!("{BOLD}Found{BOLD:#}\n");
     let mut told = alerts.iter().filter(|alert| alert.emitted).peekable();
     if told.peek().is_some() {
         out += &head();
     }
     told.for_each(|alert| out += &Block::new(alert).text);
-    let all: Vec<&Alert> = alerts.iter().collect();
-    let _ = write!(out, "\n{BOLD}Hidden{BOLD:#}\n{}\n", answers(labels, &all));
+    let _ = write!(out, "\n{BOLD}Hidden{BOLD:#}\n{}\n", answers(cases, alerts));
     out
 }
 

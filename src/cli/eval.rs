@@ -1,8 +1,11 @@
-//! `outflow eval`: how good a lake's alerts are, against labels.
+//! `outflow eval`: how good a lake's alerts, or another list of incidents, are against labels.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -11,18 +14,19 @@ use super::args::{EvalArgs, ReportFormat};
 use super::render::WIDTH;
 use super::term::Term;
 use crate::error::Error;
-use crate::eval::{BUDGETS, Kind, Measured, measure, read_labels};
+use crate::eval::{BUDGETS, Kind, Listed, Measured, measure, read_labels, read_listed};
 use crate::lake::{COVERAGE, Lake};
-use crate::window::{Day, EniClass, Hour};
+use crate::window::{Day, Hour};
+
+/// The class of ENIs that are counted, as `coverage` names it.
+const INSTANCE: &str = "instance";
 
 pub(super) fn run(args: &EvalArgs, term: Term) -> Result<u8, Error> {
-    let name = args.labels.display().to_string();
-    let file = File::open(&args.labels).map_err(|source| Error::Read { path: name.clone(), source })?;
-    let cases = read_labels(file).map_err(|detail| Error::Stored { path: name.clone(), detail })?;
+    let cases = read(&args.labels, read_labels)?;
     let attacks = cases.iter().filter(|case| case.kind == Kind::Attack);
     let Some(first) = attacks.map(|case| case.start_second).min() else {
         return Err(Error::usage(
-            format!("{name} labels no attack"),
+            format!("{} labels no attack", args.labels.display()),
             "`outflow simulate` writes such a file, labels.csv",
         ));
     };
@@ -35,8 +39,11 @@ pub(super) fn run(args: &EvalArgs, term: Term) -> Result<u8, Error> {
             "name the lake that the labelled logs were scanned into",
         ));
     }
-    let alerts = lake.read_alerts(from..=Day(u32::MAX / 24))?;
-    let measured = measure(&alerts, &cases, from.first_hour().start_second(), enis, f64::from(days));
+    let listed = match &args.incidents {
+        Some(path) => read(path, |file| read_listed(BufReader::new(file)))?,
+        None => lake.read_alerts(from..=Day(u32::MAX / 24))?.iter().map(Listed::from).collect(),
+    };
+    let measured = measure(&listed, &cases, from.first_hour().start_second(), enis, f64::from(days));
     let text = match args.format {
         ReportFormat::Table => table(&measured),
         ReportFormat::Json => {
@@ -49,18 +56,30 @@ pub(super) fn run(args: &EvalArgs, term: Term) -> Result<u8, Error> {
     Ok(0)
 }
 
+/// Reads a file; what is wrong with it is said with its name.
+fn read<T>(path: &Path, parse: impl FnOnce(File) -> Result<T, String>) -> Result<T, Error> {
+    let name = || path.display().to_string();
+    let file = File::open(path).map_err(|source| Error::Read { path: name(), source })?;
+    parse(file).map_err(|detail| Error::Stored { path: name(), detail })
+}
+
 /// Instance ENIs and days of the lake from a day on.
 fn looked_at(lake: &Lake, from: Day) -> Result<(u32, u32), Error> {
     let (mut enis, mut days) = (BTreeSet::new(), BTreeSet::new());
-    for partition in lake.partitions(&COVERAGE)? {
-        if partition.day < from {
-            continue;
-        }
+    for partition in lake.partitions(&COVERAGE)?.into_iter().filter(|partition| partition.day >= from) {
         days.insert(partition.day);
-        for hour in lake.read_hours(&partition)? {
-            let hour = hour?;
-            if hour.class == EniClass::Instance {
-                enis.insert(hour.id);
+        let (account, region) = (&partition.account, &partition.region);
+        let values = partition.values();
+        let values: Vec<(&str, &str)> = values.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let Some(reader) = lake.read_columns(&COVERAGE, &values, &["eni", "class"])? else { continue };
+        for columns in reader {
+            let columns = columns?;
+            let (names, classes) = (columns.text("eni")?, columns.text("class")?);
+            for (eni, class) in names.iter().zip(classes.iter()) {
+                if class == Some(INSTANCE) {
+                    let eni: Arc<str> = Arc::from(eni.unwrap_or_default());
+                    enis.insert((Arc::clone(account), Arc::clone(region), eni));
+                }
             }
         }
     }
@@ -99,7 +118,7 @@ fn table(measured: &Measured) -> String {
     let _ = writeln!(
         out,
         "AT: share found where {} false incidents a day per 1,000 ENIs are read\n\
-         (thresholds {} bits, precision {}). SENT: what was told, with a\n\
+         (thresholds {}, precision {}). SENT: what was told, with a\n\
          threshold learned from the past; HOURS to it and share of the bytes LOST by\n\
          then, medians.\n",
         all(BUDGETS, 0),

@@ -8,6 +8,7 @@ mod eval;
 mod explain;
 mod explain_args;
 mod export;
+mod findings;
 mod printer;
 mod progress;
 mod publish;

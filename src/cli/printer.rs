@@ -34,7 +34,7 @@ impl Printer {
             output: Output::open(args.output.out.as_deref(), args.output.force, term)?,
             has_header: false,
             blocks: Vec::new(),
-            outlives_reader: args.lake.is_some() || args.sns_topic_arn.is_some(),
+            outlives_reader: args.lake.is_some() || args.publish.is_any(),
             left: None,
         })
     }

@@ -1,91 +1,259 @@
-//! `--sns-topic-arn`: alerts to Amazon SNS beside what is printed, or, with `--sns-dry-run`, the
-//! messages to the standard error.
+//! `--sns-topic-arn` and `--security-hub`: alerts to AWS beside what is printed, or, with
+//! `--sns-dry-run` and `--security-hub-dry-run`, what would be sent to the standard error.
+
+#[cfg(feature = "aws")]
+use std::collections::BTreeSet;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
 
 use super::term::{BOLD, Term};
 use super::text::{plural, safe};
 use crate::alert::Alert;
-use crate::alert::render::sns;
+#[cfg(feature = "aws")]
+use crate::alert::render::digest;
+use crate::alert::render::{asff, sns};
 use crate::config::S3;
 use crate::error::Error;
-use crate::sink::{Delivery, SnsSink, Topic};
+use crate::sink::{Delivery, HubSink, SnsSink, Topic};
 
-/// Where alerts are published.
-pub(super) enum Publisher {
-    /// Nowhere.
-    None,
-    /// They are shown instead.
-    Shown {
-        /// Where to.
-        topic: Topic,
-        /// How to.
-        term: Term,
-    },
+/// Where alerts are sent besides what is printed.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(super) struct PublishArgs {
+    /// Publish what is emitted to this SNS topic too; FIFO topics end in `.fifo`
+    #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]
+    pub(super) sns_topic_arn: Option<Topic>,
+    /// Do not publish: print the messages to the standard error, one JSON object a line
+    #[arg(long, env = "OUTFLOW_SNS_DRY_RUN", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
+    sns_dry_run: bool,
+    /// The topic's `https` subscribers are chats of Amazon Q Developer (AWS Chatbot: Slack, Teams): send
+    /// them a notification instead of JSON
+    #[arg(long, env = "OUTFLOW_SNS_CHAT", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
+    sns_chat: bool,
+    /// Import what is emitted into Security Hub of the alert's account and region too
+    #[arg(long, env = "OUTFLOW_SECURITY_HUB", value_parser = FalseyValueParser::new())]
+    security_hub: bool,
+    /// Do not import: print the findings to the standard error, one JSON object a line
+    #[arg(long, env = "OUTFLOW_SECURITY_HUB_DRY_RUN", value_parser = FalseyValueParser::new(),
+          requires = "security_hub")]
+    security_hub_dry_run: bool,
+}
+
+impl PublishArgs {
+    /// Whether anything leaves.
+    pub(super) fn is_any(&self) -> bool {
+        self.sns_topic_arn.is_some() || self.security_hub
+    }
+}
+
+/// One way for alerts to leave.
+enum Way {
+    /// Messages of SNS, in this form, are shown instead.
+    TopicShown(sns::Form, Term),
     /// To a topic.
     Topic(Box<SnsSink>),
+    /// Findings of Security Hub are shown instead.
+    HubShown(Term),
+    /// To Security Hub.
+    Hub(Box<HubSink>),
+}
+
+impl Way {
+    fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
+        let emitted = alerts.iter().filter(|alert| alert.emitted);
+        match self {
+            Self::TopicShown(form, term) => {
+                emitted.for_each(|alert| term.must_say(&sns::entry(alert, *form).to_json()));
+                Ok(())
+            }
+            Self::HubShown(term) => {
+                emitted.for_each(|alert| term.must_say(&asff(alert).to_string()));
+                Ok(())
+            }
+            Self::Topic(sink) => sink.publish(alerts),
+            Self::Hub(sink) => sink.publish(alerts),
+        }
+    }
+
+    /// Takes the first of `alerts` together, as many as a message holds where it takes messages. How many.
+    #[cfg(feature = "aws")]
+    fn take_together(&mut self, alerts: &[Alert]) -> Result<usize, Error> {
+        match self {
+            Self::TopicShown(form, term) => {
+                let (count, entry) = digest(alerts, form.is_chat);
+                term.must_say(&entry.to_json());
+                Ok(count)
+            }
+            Self::Topic(sink) => sink.publish_digest(alerts),
+            Self::HubShown(_) | Self::Hub(_) => self.take(alerts).map(|()| alerts.len()),
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    fn refused_alerts(&self) -> u64 {
+        self.delivery().map_or(0, |(delivery, _)| delivery.undelivered_alerts())
+    }
+
+    /// What became of the alerts; `None` where they are shown. With what was done to them.
+    fn delivery(&self) -> Option<(&Delivery, &'static str)> {
+        match self {
+            Self::TopicShown(..) | Self::HubShown(_) => None,
+            Self::Topic(sink) => Some((sink.delivery(), "published")),
+            Self::Hub(sink) => Some((sink.delivery(), "imported into Security Hub")),
+        }
+    }
+}
+
+/// Where alerts are published.
+pub(super) struct Publisher {
+    ways: Vec<Way>,
+    /// What each way has taken of what is offered again, by id and revision.
+    #[cfg(feature = "aws")]
+    taken: Vec<BTreeSet<(String, u32)>>,
+    /// The way that refused last.
+    #[cfg(feature = "aws")]
+    refused_by: usize,
 }
 
 impl Publisher {
-    /// Sets up the way to `topic`, if any. `s3` is the way to AWS, flags included.
-    pub(super) fn open(topic: Option<&Topic>, is_dry: bool, s3: &S3, term: Term) -> Result<Self, Error> {
-        Ok(match topic {
-            None => Self::None,
-            Some(topic) if is_dry => Self::Shown { topic: topic.clone(), term },
-            Some(topic) => Self::Topic(Box::new(SnsSink::connect(topic.clone(), s3)?)),
+    /// Sets up the ways that are asked for. `s3` is the way to AWS, flags included.
+    pub(super) fn open(args: &PublishArgs, s3: &S3, term: Term) -> Result<Self, Error> {
+        let mut ways = Vec::new();
+        if let Some(topic) = &args.sns_topic_arn {
+            ways.push(if args.sns_dry_run {
+                let form = sns::Form { is_fifo: topic.is_fifo(), is_chat: args.sns_chat };
+                Way::TopicShown(form, term)
+            } else {
+                Way::Topic(Box::new(SnsSink::connect(topic.clone(), args.sns_chat, s3)?))
+            });
+        }
+        if args.security_hub {
+            ways.push(if args.security_hub_dry_run {
+                Way::HubShown(term)
+            } else {
+                Way::Hub(Box::new(HubSink::connect(s3)?))
+            });
+        }
+        Ok(Self {
+            #[cfg(feature = "aws")]
+            taken: vec![BTreeSet::new(); ways.len()],
+            #[cfg(feature = "aws")]
+            refused_by: 0,
+            ways,
         })
     }
 
     /// Takes the alerts of a day.
     pub(super) fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
-        match self {
-            Self::None => {}
-            Self::Shown { topic, term } => {
-                let emitted = alerts.iter().filter(|alert| alert.emitted);
-                emitted.for_each(|alert| term.must_say(&sns::entry(alert, topic.is_fifo()).to_json()));
+        // One must not keep alerts from the other.
+        let taken: Vec<_> = self.ways.iter_mut().map(|way| way.take(alerts)).collect();
+        taken.into_iter().collect()
+    }
+
+    /// Offers alerts, each way only what it has not taken before. Whether all ways have all of them
+    /// now.
+    #[cfg(feature = "aws")]
+    pub(super) fn offer(&mut self, alerts: &[Alert]) -> Result<bool, Error> {
+        let mut is_done = true;
+        for (at, (way, taken)) in self.ways.iter_mut().zip(&mut self.taken).enumerate() {
+            let left: Vec<Alert> = alerts.iter().filter(|a| !taken.contains(&name(a))).cloned().collect();
+            let before = way.refused_alerts();
+            way.take(&left)?;
+            if way.refused_alerts() == before {
+                taken.extend(left.iter().map(name));
+            } else {
+                is_done = false;
+                self.refused_by = at;
             }
-            Self::Topic(sink) => sink.publish(alerts)?,
         }
-        Ok(())
+        Ok(is_done)
+    }
+
+    /// Offers the first of `alerts` as one message. How many it holds, and whether all ways have all
+    /// of those now.
+    #[cfg(feature = "aws")]
+    pub(super) fn offer_together(&mut self, alerts: &[Alert]) -> Result<(usize, bool), Error> {
+        let (mut count, mut is_done) = (alerts.len(), true);
+        // The topic comes first: what its message holds is what the others take.
+        for (at, (way, taken)) in self.ways.iter_mut().zip(&mut self.taken).enumerate() {
+            let had = alerts[..count].iter().take_while(|alert| taken.contains(&name(alert))).count();
+            if had > 0 {
+                count = had;
+                continue;
+            }
+            let before = way.refused_alerts();
+            count = way.take_together(&alerts[..count])?;
+            if way.refused_alerts() == before {
+                taken.extend(alerts[..count].iter().map(name));
+            } else {
+                is_done = false;
+                self.refused_by = at;
+            }
+        }
+        Ok((count, is_done))
+    }
+
+    /// Forgets what was offered: nobody will offer it again.
+    #[cfg(feature = "aws")]
+    pub(super) fn forget(&mut self, alerts: &[Alert]) {
+        for taken in &mut self.taken {
+            alerts.iter().for_each(|alert| {
+                taken.remove(&name(alert));
+            });
+        }
     }
 
     /// Tries again what failed so often in a row that it was given up.
     #[cfg(feature = "aws")]
     pub(super) fn try_anew(&mut self) {
-        if let Self::Topic(sink) = self {
-            sink.try_anew();
+        for way in &mut self.ways {
+            match way {
+                Way::TopicShown(..) | Way::HubShown(_) => {}
+                Way::Topic(sink) => sink.try_anew(),
+                Way::Hub(sink) => sink.try_anew(),
+            }
         }
     }
 
-    /// Alerts that were not delivered so far.
-    #[cfg(feature = "aws")]
-    pub(super) fn undelivered_alerts(&self) -> u64 {
-        if let Self::Topic(sink) = self { sink.delivery().undelivered_alerts() } else { 0 }
-    }
-
-    /// Why the last of them was not, with the remedy, one line.
+    /// Why the last alert that was refused was, with the remedy, one line.
     #[cfg(feature = "aws")]
     pub(super) fn last_fault(&self) -> Option<String> {
-        if let Self::Topic(sink) = self { sink.last_fault() } else { None }
+        match self.ways.get(self.refused_by)? {
+            Way::TopicShown(..) | Way::HubShown(_) => None,
+            Way::Topic(sink) => sink.last_fault(),
+            Way::Hub(sink) => sink.last_fault(),
+        }
     }
 
     /// Says what became of the alerts. Whether all were delivered.
     pub(super) fn finish(self, term: Term) -> bool {
-        let Self::Topic(sink) = self else { return true };
-        let delivery = sink.delivery();
-        term.say(&format!("{BOLD}Published{BOLD:#}\n  {}", plural(delivery.published, "alert")));
-        warnings(delivery).iter().for_each(|line| term.must_say(line));
-        delivery.undelivered.is_empty()
+        let mut is_delivered = true;
+        for (delivery, done) in self.ways.iter().filter_map(Way::delivery) {
+            let title = format!("{}{}", done[..1].to_uppercase(), &done[1..]);
+            term.say(&format!("{BOLD}{title}{BOLD:#}\n  {}", plural(delivery.published, "alert")));
+            warnings(delivery, done).iter().for_each(|line| term.must_say(line));
+            is_delivered &= delivery.undelivered.is_empty();
+        }
+        is_delivered
     }
 }
 
+/// What a subscriber tells alerts apart by.
+#[cfg(feature = "aws")]
+fn name(alert: &Alert) -> (String, u32) {
+    (alert.id.clone(), alert.revision)
+}
+
 /// Two lines for each reason why alerts were not delivered.
-fn warnings(delivery: &Delivery) -> Vec<String> {
+fn warnings(delivery: &Delivery, done: &str) -> Vec<String> {
     let told = |same: &crate::sink::Undelivered| {
         let more = same.alerts.saturating_sub(same.ids.len() as u64);
         let more = if more > 0 { format!(" +{more} more") } else { String::new() };
         let number = plural(same.alerts, "alert");
         let ids = same.ids.join(" ");
         [
-            format!("warning: {number} not published: {} (ids {}{more})", safe(&same.cause), safe(&ids)),
+            format!("warning: {number} not {done}: {} (ids {}{more})", safe(&same.cause), safe(&ids)),
             format!("{BOLD}hint:{BOLD:#} {}", safe(&same.remedy)),
         ]
     };
@@ -106,8 +274,10 @@ mod tests {
             ids: vec!["a1".into(), "b2".into()],
         };
         let delivery = Delivery { published: 3, undelivered: vec![same(2, "gone"), same(5, "full\u{1b}")] };
-        let lines: Vec<_> =
-            warnings(&delivery).iter().map(|l| anstream::adapter::strip_str(l).to_string()).collect();
+        let lines: Vec<_> = warnings(&delivery, "published")
+            .iter()
+            .map(|l| anstream::adapter::strip_str(l).to_string())
+            .collect();
         assert_eq!(
             lines,
             [

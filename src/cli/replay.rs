@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::explain_args::{ExplainArgs, ReplayArgs};
+use super::findings::FindingInputs;
 use super::progress::{self, INTERRUPTED, Meter};
 use super::render::WIDTH;
-use super::scan::{all_threads, read_findings};
+use super::scan::all_threads;
 use super::term::{BOLD, Term};
 use super::text::{bytes, fit, plural, safe, wrap};
 use crate::alert::Alert;
@@ -83,7 +84,8 @@ fn with_overrides(args: &ReplayArgs, config: &Config) -> Config {
 
 fn options(args: &ReplayArgs, config: &Config) -> Result<ReplayOptions, Error> {
     let paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
-    let findings = read_findings(paths, &source::list(paths)?.objects)?;
+    // Of any time: what a finding says now is what counts.
+    let findings = FindingInputs::list(paths, &args.s3.over(&config.s3), None)?.read()?;
     Ok(ReplayOptions {
         threads: args.threads.map_or_else(all_threads, usize::from),
         from: args.from.map(|when| when.second),

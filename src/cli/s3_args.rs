@@ -1,13 +1,13 @@
-//! How inputs in S3 are reached: flags of the verbs that read them.
+//! How S3 is reached: flags of the verbs that read from it or write to it.
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
-use crate::config::{S3, is_account, is_role_arn};
+use crate::config::{S3, SSE, is_account, is_role_arn};
 
 /// Each wins over `[s3]` of the configuration. `[[s3.bucket]]`, being about one bucket, wins over both.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "S3 inputs")]
+#[command(next_help_heading = "S3")]
 pub(super) struct S3Args {
     /// Region of the buckets [default: `AWS_REGION`, or the profile's]
     #[arg(long, env = "OUTFLOW_REGION", value_name = "REGION")]
@@ -33,6 +33,12 @@ pub(super) struct S3Args {
     /// Refuse buckets that do not belong to this account
     #[arg(long, env = "OUTFLOW_EXPECTED_BUCKET_OWNER", value_name = "ACCOUNT", value_parser = account)]
     expected_bucket_owner: Option<String>,
+    /// How what is written is encrypted [default: as the bucket says]
+    #[arg(long, env = "OUTFLOW_SSE", value_name = "KIND", value_parser = SSE)]
+    sse: Option<String>,
+    /// KMS key that it is encrypted with; means --sse aws:kms
+    #[arg(long, env = "OUTFLOW_SSE_KMS_KEY_ID", value_name = "KEY")]
+    sse_kms_key_id: Option<String>,
     /// Role to assume
     #[arg(long, env = "OUTFLOW_ASSUME_ROLE", value_name = "ARN", value_parser = role_arn)]
     assume_role: Option<String>,
@@ -52,6 +58,8 @@ impl S3Args {
         };
         set(&mut s3.profile, &self.profile);
         set(&mut s3.endpoint_url, &self.endpoint_url);
+        set(&mut s3.sse, &self.sse);
+        set(&mut s3.sse_kms_key_id, &self.sse_kms_key_id);
         set(&mut s3.common.region, &self.region);
         set(&mut s3.common.expected_bucket_owner, &self.expected_bucket_owner);
         if self.assume_role.is_some() {

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::args::ScanArgs;
+use super::findings::FindingInputs;
 use super::printer::Printer;
 use super::progress::{self, INTERRUPTED, Meter};
 use super::publish::Publisher;
@@ -14,10 +15,10 @@ use super::term::Term;
 use super::text::{bytes, plural, safe};
 use super::when::minute;
 use crate::alert::Severity;
-use crate::config::Config;
+use crate::config::{Config, S3};
 use crate::error::Error;
-use crate::scan::{FindingObjects, OnAlerts, ScanOptions, ScanReport, read_finding_objects, scan};
-use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, SCHEME, Source};
+use crate::scan::{OnAlerts, ScanOptions, ScanReport, scan};
+use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, Source};
 
 /// Exit code when objects failed or could not be listed, a limit cost detail, or alerts were not
 /// delivered.
@@ -33,31 +34,22 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
     let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
-    if let Some(remote) = finding_paths.iter().find(|path| path.starts_with(SCHEME)) {
-        return Err(Error::usage(
-            format!("findings are read from files, not from {remote}"),
-            format!("aws s3 sync {remote} ./findings, and name that folder"),
-        ));
-    }
-    let findings = source::list(finding_paths)?;
-    report_listing(&findings, term);
-    if [&listing, &findings].iter().all(|l| l.objects.iter().any(|o| o.path == Source::Stdin)) {
+    let findings = FindingInputs::list(finding_paths, &aws, from)?;
+    report_listing(&findings.listing, term);
+    if [&listing, &findings.listing].iter().all(|l| l.objects.iter().any(|o| o.path == Source::Stdin)) {
         return Err(Error::usage(
             "the standard input cannot be both flow logs and findings",
             "name a file for one of them",
         ));
     }
-    let unreadable = !listing.unreadable.is_empty() || !findings.unreadable.is_empty();
+    let unreadable = !listing.unreadable.is_empty() || !findings.listing.unreadable.is_empty();
     if args.dry_run {
         let mut text = plan(&listing, pruned, from, to);
-        if !findings.objects.is_empty() {
-            let number = plural(findings.objects.len() as u64, "object");
-            let _ = writeln!(text, "GuardDuty   {number} with findings");
-        }
+        text += &findings.plan();
         term.print(&text)?;
         return Ok(if unreadable { PARTIAL } else { 0 });
     }
-    let config = with_overrides(args, config);
+    let config = with_overrides(args, config, aws.clone());
     if args.retrospective {
         let options = ScanOptions {
             from,
@@ -69,14 +61,14 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         let seen = retrospective::run(args, listing.objects, &config, &options, term)?;
         return Ok(exit_code(&ScanReport { seen, ..ScanReport::default() }, None, unreadable));
     }
-    let mut publisher = Publisher::open(args.sns_topic_arn.as_ref(), args.sns_dry_run, &aws, term)?;
+    let mut publisher = Publisher::open(&args.publish, &aws, term)?;
     let mut printer = Printer::open(args, term)?;
     let options = ScanOptions {
         from,
         to,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
-        findings: read_findings(finding_paths, &findings.objects)?,
+        findings: findings.read()?,
     };
     let scanned = measured_scan(listing.objects, &config, &options, term, &mut |found| {
         // Neither may keep alerts from the other.
@@ -94,24 +86,6 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         Err(error) if error.is_broken_pipe() && !is_delivered => Ok(PARTIAL),
         Err(error) => Err(error),
     }
-}
-
-/// The findings in `objects`; `None` when none were asked for.
-pub(super) fn read_findings(
-    paths: &[String],
-    objects: &[ObjectRef],
-) -> Result<Option<FindingObjects>, Error> {
-    if paths.is_empty() {
-        return Ok(None);
-    }
-    let read = read_finding_objects(objects);
-    if read.is_something_else() {
-        return Err(Error::usage(
-            format!("no findings of GuardDuty in {}", paths.join(", ")),
-            "--guardduty takes JSON: exported .jsonl.gz, events, or what `aws guardduty get-findings` prints",
-        ));
-    }
-    Ok(Some(read))
 }
 
 /// Scans, hands each day's alerts to `on_alerts`, and says how long it took.
@@ -135,8 +109,8 @@ pub(super) fn all_threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-fn with_overrides(args: &ScanArgs, config: &Config) -> Config {
-    let mut config = config.clone();
+fn with_overrides(args: &ScanArgs, config: &Config, aws: S3) -> Config {
+    let mut config = Config { s3: aws, ..config.clone() };
     if let Some(names) = &args.format_fields {
         config.input.format_fields = Some(crate::config::field_names(names));
     }

@@ -9,7 +9,8 @@ use super::text::{bytes, plural};
 use crate::error::Error;
 use crate::scan::Progress as _;
 use crate::simulate::{
-    AttackMix, Family, LabelKind, Plan, SimFormat, SimulateOptions, labels_csv, plan, write_objects,
+    AttackMix, Family, LabelKind, Plan, SimFormat, SimulateOptions, findings_jsonl, labels_csv, plan,
+    write_objects,
 };
 
 /// Objects a flow log delivers in a day: one every five minutes.
@@ -24,6 +25,7 @@ pub(super) fn run(args: &SimulateArgs, term: Term) -> Result<u8, Error> {
     let Some(written) = write(&plan, &args.out_dir, term)? else { return Ok(INTERRUPTED) };
     labels.write(&labels_csv(&plan.labels))?;
     labels.finish()?;
+    write_findings(&plan, &args.out_dir, args.force, term)?;
     let logs = args.out_dir.join("AWSLogs");
     let hidden = hidden(&plan);
     term.say(&format!(
@@ -159,6 +161,15 @@ pub(super) fn write(plan: &Plan, root: &Path, term: Term) -> Result<Option<Writt
         Err(Ended::Interrupted) => Ok(None),
         Err(Ended::Failed(error)) => Err(error),
     }
+}
+
+/// Writes what GuardDuty might say of it beside the objects, and tells where.
+pub(super) fn write_findings(plan: &Plan, root: &Path, force: bool, term: Term) -> Result<PathBuf, Error> {
+    let path = root.join("findings.jsonl");
+    let mut findings = Output::open(Some(&path), force, term)?;
+    findings.write(&findings_jsonl(plan))?;
+    findings.finish()?;
+    Ok(path)
 }
 
 /// Creates a folder and its parents.

@@ -13,7 +13,7 @@ use crate::detect::suppress::{
     self, Covered, Matched, Scope, Suppression, Suppressions, Target, is_hidden, parse_day,
 };
 use crate::error::Error;
-use crate::eval::{Case, Kind, read_labels};
+use crate::eval::{Case, Kind, Listed, read_labels};
 use crate::lake::Lake;
 use crate::limits::SUPPRESSION_DAYS_MAX;
 use crate::scan::read_suppressions;
@@ -174,7 +174,8 @@ fn test(args: &TestArgs, term: Term) -> Result<u8, Error> {
             continue;
         }
         hidden += 1;
-        let attack = attacks.iter().find(|case| case.is_hit_by(alert));
+        let listed = Listed::from(alert);
+        let attack = attacks.iter().find(|case| case.is_hit_by(&listed));
         attack_hidden |= attack.is_some();
         out += &hidden_line(alert, &matched, attack);
     }

@@ -11,12 +11,14 @@ use super::args::WatchArgs;
 use super::progress;
 use super::scan::all_threads;
 use super::term::Term;
-use super::text::plural;
+use super::text::{plural, safe};
 use crate::config::{Config, S3};
 use crate::error::Error;
+use crate::guardduty::Finding;
+use crate::scan::read_finding_objects;
 use crate::source::events::Allowed;
 use crate::source::queue::Queue;
-use crate::source::{Buckets, Listing, S3Inputs, SCHEME, Source};
+use crate::source::{Buckets, Listing, S3Inputs, Source};
 use crate::state::StateDir;
 use crate::watch::{Engine, Fetch, Item, Observer, WatchOptions};
 use log::Log;
@@ -29,25 +31,24 @@ const CHECKPOINTS_MISSED: u64 = 5;
 const CHECKPOINT_AGE_MIN: std::time::Duration = std::time::Duration::from_mins(15);
 
 pub(super) fn run(args: &WatchArgs, config: &Config, term: Term) -> Result<u8, Error> {
-    if let Some(path) = [Some(&args.state), args.lake.as_ref()].into_iter().flatten().find(|p| is_remote(p)) {
-        return Err(Error::usage(
-            format!("{} is in S3: state and lake of a watcher are on a local disk", path.display()),
-            "name a folder; `aws s3 sync` copies the lake",
-        ));
-    }
     progress::catch_interrupts();
     let aws = args.s3.over(&config.s3);
     let allowed = Allowed::parse(&args.allow)?;
     let quiet_for = std::time::Duration::from_secs(u64::from(args.checkpoint_seconds) * CHECKPOINTS_MISSED);
     let log = Arc::new(Log::new(args.telemetry.start(quiet_for.max(CHECKPOINT_AGE_MIN))?));
     let buckets = Arc::new(Buckets::connect(allowed.buckets(), &aws)?);
-    let state = StateDir::open(&args.state, &holder())?;
+    let state = StateDir::open_at(&args.state, &holder(), &aws)?;
     let queue = Queue::connect(&args.queue_url, args.hide_seconds, &aws)?;
     let outlet = Outlet::open(args, &aws, term)?;
     let observer: Arc<dyn Observer> = Arc::clone(&log) as _;
     let fetch = Box::new(S3Fetch(Arc::clone(&buckets)));
-    let mut engine =
-        Engine::open(&with_overrides(args, config), options(args), state, fetch, Arc::clone(&observer))?;
+    let mut engine = Engine::open(
+        &with_overrides(args, config, &aws),
+        options(args),
+        state,
+        fetch,
+        Arc::clone(&observer),
+    )?;
     if let Some(span) = args.backfill.filter(|_| engine.is_fresh()) {
         backfill(&mut engine, args, span, &aws, term)?;
         engine.checkpoint()?;
@@ -55,10 +56,6 @@ pub(super) fn run(args: &WatchArgs, config: &Config, term: Term) -> Result<u8, E
     let done = Rounds { args, engine, queue, outlet, allowed, buckets, observer, term }.run();
     term.say(&log.summary());
     done
-}
-
-fn is_remote(path: &std::path::Path) -> bool {
-    path.to_str().is_some_and(|text| text.starts_with(SCHEME))
 }
 
 /// Who holds the state, for whoever wants it meanwhile.
@@ -78,8 +75,8 @@ fn options(args: &WatchArgs) -> WatchOptions {
     }
 }
 
-fn with_overrides(args: &WatchArgs, config: &Config) -> Config {
-    let mut config = config.clone();
+fn with_overrides(args: &WatchArgs, config: &Config, aws: &S3) -> Config {
+    let mut config = Config { s3: aws.clone(), ..config.clone() };
     if let Some(names) = &args.format_fields {
         config.input.format_fields = Some(crate::config::field_names(names));
     }
@@ -103,6 +100,9 @@ fn backfill(
     let mut listing = Listing::default();
     remote.list(from, None, &mut listing)?;
     crate::source::prune(&mut listing.objects, from, None);
+    if args.guardduty {
+        engine.take_findings(exported_findings(&remote, from, term)?, now_second());
+    }
     let item = |object: crate::source::ObjectRef| {
         let etag = match &object.path {
             Source::S3(place) => place.etag.trim_matches('"').to_owned(),
@@ -113,6 +113,19 @@ fn backfill(
     let items: Vec<Item> = listing.objects.into_iter().map(item).collect();
     term.say(&format!("catching up with {}", plural(items.len() as u64, "object")));
     engine.catch_up(items, now_second())
+}
+
+/// The findings that GuardDuty exported below `--allow` since `from`, Unix seconds.
+fn exported_findings(remote: &S3Inputs, from: Option<i64>, term: Term) -> Result<Vec<Finding>, Error> {
+    let mut listing = Listing::default();
+    remote.list_findings(from, &mut listing)?;
+    // Where nothing says whose a folder is, everything was listed.
+    listing.objects.retain(|object| inbox::is_export_of_findings(&object.name));
+    let read = read_finding_objects(&listing.objects);
+    for (name, error) in &read.failed {
+        term.must_say(&format!("warning: findings left out: {}: {}", safe(name), safe(&error.to_string())));
+    }
+    Ok(read.set.into_findings().collect())
 }
 
 /// Objects in S3.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use super::publish::PublishArgs;
 use super::s3_args::S3Args;
 use super::when;
-use crate::sink::Topic;
 
 pub(super) const WATCH_EXAMPLES: &str = "\
 Examples:
@@ -28,19 +28,22 @@ pub(super) struct WatchArgs {
     /// anything else are refused
     #[arg(long, env = "OUTFLOW_ALLOW", value_name = "S3_URL", value_delimiter = ',', required = true)]
     pub(super) allow: Vec<String>,
-    /// Folder, on a local disk, that keeps what is needed to go on after a stop or a crash
+    /// Folder, on a local disk or `s3://BUCKET/PREFIX`, that keeps what is needed to go on after a stop
+    /// or a crash
     #[arg(long, env = "OUTFLOW_STATE", value_name = "DIR")]
     pub(super) state: PathBuf,
-    /// Also write Parquet summaries to this folder, as days end
+    /// Also write Parquet summaries to this folder or `s3://BUCKET/PREFIX`, as days end
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
-    /// Publish alerts to this SNS topic; FIFO topics end in `.fifo`
-    #[arg(long, env = "OUTFLOW_SNS_TOPIC_ARN", value_name = "ARN")]
-    pub(super) sns_topic_arn: Option<Topic>,
-    /// Do not publish: print the messages to the standard error, one JSON object a line
-    #[arg(long, env = "OUTFLOW_SNS_DRY_RUN", value_parser = FalseyValueParser::new(), requires = "sns_topic_arn")]
-    pub(super) sns_dry_run: bool,
-    /// Findings of `GuardDuty` come on the same queue, as events of `EventBridge`
+    #[command(flatten)]
+    pub(super) publish: PublishArgs,
+    /// Publish what comes within this span as one message, the worst first: 15m. CRITICAL leaves at
+    /// once, after what waited before it [default: each alert by itself, at once]
+    #[arg(long, env = "OUTFLOW_DIGEST", value_name = "SPAN", value_parser = when::span_seconds,
+          requires = "sns_topic_arn")]
+    pub(super) digest: Option<i64>,
+    /// Findings of `GuardDuty` come on the same queue: as events of `EventBridge`, or as objects that
+    /// it exports below --allow
     #[arg(long, env = "OUTFLOW_GUARDDUTY_EVENTS", value_parser = FalseyValueParser::new())]
     pub(super) guardduty: bool,
     /// With an empty --state: first count what lies below --allow of this span before the newest

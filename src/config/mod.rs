@@ -13,7 +13,7 @@ pub(crate) use problem::nearest;
 pub use problem::{Problem, Problems};
 pub use read::field_names;
 pub use s3::{S3, S3Bucket};
-pub(crate) use s3::{is_account, is_role_arn};
+pub(crate) use s3::{SSE, is_account, is_role_arn};
 
 use crate::baseline::destination::NamedPrefixes;
 use crate::error::Error;

@@ -29,6 +29,11 @@ pub struct S3 {
     /// `attempts`: how often a request is made, and how often a body that breaks off is resumed.
     /// In [1, 20]. Default 5.
     pub attempts: u32,
+    /// `sse`: how objects that are written are encrypted: `AES256`, `aws:kms` or `aws:kms:dsse`; as
+    /// the bucket says when not set.
+    pub sse: Option<String>,
+    /// `sse_kms_key_id`: with which KMS key; the account's own for S3 when not set.
+    pub sse_kms_key_id: Option<String>,
     /// What holds for buckets that have no entry of their own, and for keys their entry leaves out.
     pub common: S3Bucket,
     /// `[[s3.bucket]]`.
@@ -62,6 +67,8 @@ impl Default for S3 {
             dual_stack: false,
             timeout: Duration::from_secs(20),
             attempts: 5,
+            sse: None,
+            sse_kms_key_id: None,
             common: S3Bucket::default(),
             buckets: Vec::new(),
         }
@@ -86,7 +93,7 @@ impl S3 {
     }
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "region",
     "role_arn",
     "external_id",
@@ -99,10 +106,15 @@ const KEYS: [&str; 13] = [
     "dual_stack",
     "timeout_seconds",
     "attempts",
+    "sse",
+    "sse_kms_key_id",
     "bucket",
 ];
 const BUCKET_KEYS: [&str; 6] =
     ["name", "region", "role_arn", "external_id", "expected_bucket_owner", "requester_pays"];
+
+/// What S3 calls its ways to encrypt.
+pub(crate) const SSE: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
 
 type Value<'a, 'i> = &'a Spanned<DeValue<'i>>;
 
@@ -120,6 +132,10 @@ impl Reader<'_> {
                 s3.timeout = Duration::from_secs(seconds.unwrap_or(1));
             }
             "attempts" => s3.attempts = reader.integer(value, "s3.attempts", 1..=20).unwrap_or(1) as u32,
+            "sse" => s3.sse = reader.encryption(value),
+            "sse_kms_key_id" => {
+                s3.sse_kms_key_id = reader.string(value, "s3.sse_kms_key_id").map(str::to_owned);
+            }
             "bucket" => {
                 for item in reader.array(value, "s3.bucket") {
                     let bucket = reader.s3_bucket(item);
@@ -153,6 +169,11 @@ impl Reader<'_> {
             "external_id" => bucket.external_id = self.string(value, &whole).map(str::to_owned),
             _ => bucket.expected_bucket_owner = self.account(value, &whole),
         }
+    }
+
+    fn encryption(&mut self, value: Value<'_, '_>) -> Option<String> {
+        let found = value.get_ref().as_str().filter(|text| SSE.contains(text)).map(str::to_owned);
+        self.expect(found, value, "s3.sse", "\"AES256\", \"aws:kms\" or \"aws:kms:dsse\"")
     }
 
     fn role_arn(&mut self, value: Value<'_, '_>, key: &str) -> Option<String> {

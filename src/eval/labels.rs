@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use crate::alert::Alert;
+use super::incident::Listed;
 use crate::net::Prefix;
 
 /// How long before its label begins an alert may end and still be about it, seconds.
@@ -20,6 +20,7 @@ struct Line {
     id: String,
     kind: String,
     family: String,
+    variant: String,
     eni: String,
     peers: String,
     start: String,
@@ -58,6 +59,8 @@ pub struct Case {
     pub kind: Kind,
     /// Its family.
     pub family: String,
+    /// What is special about it, by its first line.
+    pub variant: String,
     /// Whether flow logs can show it.
     pub is_visible: bool,
     /// First second, Unix.
@@ -70,20 +73,14 @@ pub struct Case {
 }
 
 impl Case {
-    /// Whether an alert is about it: one of its ENIs, its time, one of its peers.
-    pub fn is_hit_by(&self, alert: &Alert) -> bool {
-        let second = |text: &str| text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_second);
-        let (Ok(first), Ok(last)) = (second(&alert.first_seen), second(&alert.last_seen)) else {
-            return false;
-        };
-        let told = std::iter::once(&alert.peer).chain(alert.destinations.iter().map(|d| &d.peer));
-        let told: Vec<Prefix> = told.filter_map(|peer| peer.parse().ok()).collect();
+    /// Whether an incident is about it: one of its ENIs, its time, one of its peers.
+    pub fn is_hit_by(&self, listed: &Listed) -> bool {
         self.parts.iter().any(|part| {
-            part.eni == alert.eni
-                && last >= part.start_second - BEFORE_SECONDS
-                && first <= part.end_second + AFTER_SECONDS
+            part.eni == listed.eni
+                && listed.last_second >= part.start_second - BEFORE_SECONDS
+                && listed.first_second <= part.end_second + AFTER_SECONDS
                 && (part.peers.is_empty()
-                    || told.iter().any(|one| part.peers.iter().any(|two| overlap(*one, *two))))
+                    || listed.peers.iter().any(|one| part.peers.iter().any(|two| overlap(*one, *two))))
         })
     }
 
@@ -128,6 +125,7 @@ pub fn read_labels(file: impl Read) -> Result<Vec<Case>, String> {
             id: line.id,
             kind,
             family: line.family,
+            variant: line.variant,
             is_visible: false,
             start_second: i64::MAX,
             end_second: i64::MIN,

@@ -8,7 +8,7 @@ use crate::window::{ClosedHour, Day, EniHour, EniId, Hour};
 
 use super::coverage::{self, COVERAGE};
 use super::error::LakeError;
-use super::file::TableWriter;
+use super::file::{Staged, TableWriter};
 use super::hourly::{self, HOURLY, flow_order};
 use super::objects::{self, OBJECTS};
 use super::partition::Partition;
@@ -83,7 +83,7 @@ impl DayWriter {
             let writer = match self.objects.entry(self.lake.dir(&OBJECTS, &partition)) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let writer = TableWriter::create(&OBJECTS, entry.key())?;
+                    let writer = self.lake.file(&OBJECTS, entry.key())?;
                     entry.insert(writer)
                 }
             };
@@ -100,8 +100,8 @@ impl DayWriter {
         match self.open.entry(self.lake.dir(&HOURLY, &partition)) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
-                let hourly = TableWriter::create(&HOURLY, entry.key())?;
-                let coverage = TableWriter::create(&COVERAGE, &self.lake.dir(&COVERAGE, &partition))?;
+                let hourly = self.lake.file(&HOURLY, entry.key())?;
+                let coverage = self.lake.file(&COVERAGE, &self.lake.dir(&COVERAGE, &partition))?;
                 Ok(entry.insert(OpenPartition { partition, last: None, hourly, coverage }))
             }
         }
@@ -121,12 +121,13 @@ impl DayWriter {
         }
         let objects = self.objects.into_values().map(TableWriter::close).collect::<Result<Vec<_>, _>>()?;
         let mut written = Vec::with_capacity(staged.len());
+        let mut files = Vec::with_capacity(2 * staged.len());
         for (partition, hourly, coverage) in staged {
-            hourly.publish()?;
-            coverage.publish()?;
+            files.extend([hourly, coverage]);
             written.push(partition);
         }
-        objects.into_iter().try_for_each(super::file::Staged::publish)?;
+        files.extend(objects);
+        Staged::publish_all(files)?;
         written.sort_by(|a, b| a.order().cmp(&b.order()));
         Ok(written)
     }

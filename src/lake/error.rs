@@ -18,6 +18,9 @@ pub enum LakeError {
         /// The system's word.
         source: io::Error,
     },
+    /// S3 said no.
+    #[error("{0}")]
+    Remote(Box<crate::error::Error>),
     /// Another process writes to this lake.
     #[error("another outflow is writing to the lake {}; wait for it to end, or use another --lake", path.display())]
     Locked {
@@ -107,6 +110,11 @@ impl LakeError {
     /// For `map_err` on file operations.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// For `map_err` on what goes to S3.
+    pub(super) fn remote(error: crate::error::Error) -> Self {
+        Self::Remote(Box::new(error))
     }
 
     /// For `map_err` on encoding.

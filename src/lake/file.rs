@@ -5,6 +5,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -12,6 +13,7 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use super::error::LakeError;
 use super::rows::{Row, RowError, Rows};
+use super::shipping::Shipping;
 use super::table::Table;
 
 /// The one file of a partition.
@@ -95,11 +97,16 @@ pub struct TableWriter {
     rows: Rows,
     writer: ArrowWriter<AppendFile>,
     path: PathBuf,
+    shipping: Option<Arc<Shipping>>,
 }
 
 impl TableWriter {
-    /// Starts the file of the partition directory `dir`.
-    pub(super) fn create(table: &'static Table, dir: &Path) -> Result<Self, LakeError> {
+    /// Starts the file of the partition directory `dir`, of this machine or of a lake elsewhere.
+    pub(super) fn create(
+        table: &'static Table,
+        dir: &Path,
+        shipping: Option<Arc<Shipping>>,
+    ) -> Result<Self, LakeError> {
         fs::create_dir_all(dir).map_err(LakeError::io("create directory", dir))?;
         let temp = dir.join(TEMP_NAME);
         let file = AppendFile::create(temp.clone()).map_err(LakeError::io("write", &temp))?;
@@ -107,7 +114,7 @@ impl TableWriter {
         let rows = Rows::new(table);
         let writer = ArrowWriter::try_new(file, rows.schema(), Some(properties()))
             .map_err(LakeError::encode(&path))?;
-        Ok(Self { rows, writer, path })
+        Ok(Self { rows, writer, path, shipping })
     }
 
     /// The table it writes.
@@ -138,7 +145,7 @@ impl TableWriter {
         let mut file = self.writer.into_inner().map_err(LakeError::encode(&self.path))?;
         let on_disk = file.append().and_then(|file| file.sync_all());
         on_disk.map_err(LakeError::io("write", &file.temp.path))?;
-        Ok(Staged { temp: file.temp, path: self.path })
+        Ok(Staged { temp: file.temp, path: self.path, shipping: self.shipping })
     }
 }
 
@@ -146,17 +153,39 @@ impl TableWriter {
 pub struct Staged {
     temp: Temp,
     path: PathBuf,
+    shipping: Option<Arc<Shipping>>,
 }
 
 impl Staged {
     /// Moves it to its place over what was there.
     ///
     /// # Errors
-    /// When the rename fails; the old file is then untouched.
+    /// When the rename, or the upload, fails; the old file is then untouched.
     pub fn publish(mut self) -> Result<(), LakeError> {
+        if self.shipping.is_some() {
+            return Self::publish_all(vec![self]);
+        }
         fs::rename(&self.temp.path, &self.path).map_err(LakeError::io("rename to", &self.path))?;
         self.temp.moved = true;
         sync_parent(&self.path)
+    }
+}
+
+impl Staged {
+    /// Moves several to their places: those that go to S3 at once, others one after the other.
+    ///
+    /// # Errors
+    /// As [`Staged::publish`]; some may be in their places by then.
+    pub fn publish_all(staged: Vec<Self>) -> Result<(), LakeError> {
+        let Some(shipping) = staged.iter().find_map(|staged| staged.shipping.clone()) else {
+            return staged.into_iter().try_for_each(Self::publish);
+        };
+        let place = |staged: &Self| {
+            let dir = staged.path.parent().unwrap_or(&staged.path).to_owned();
+            (dir, staged.temp.path.clone())
+        };
+        // The files here go when they have arrived there.
+        shipping.ship(staged.iter().map(place).collect())
     }
 }
 
@@ -181,7 +210,7 @@ mod tests {
     };
 
     fn write(dir: &Path, count: i64) -> TableWriter {
-        let mut writer = TableWriter::create(&TABLE, dir).unwrap();
+        let mut writer = TableWriter::create(&TABLE, dir, None).unwrap();
         for n in 0..count {
             writer.row(|row| row.int64("n", n).end()).unwrap();
         }

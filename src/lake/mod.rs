@@ -14,7 +14,8 @@
 //!
 //! Invariants: one [`Table`] describes each data set and everything is written through it; a file
 //! is replaced whole or not at all; the same rows give the same bytes; dates are event time, UTC.
-//! This is an edge: it uses the file system. It reads no clock.
+//! This is an edge: it uses the file system, and S3 where the lake is there: files are made here, and
+//! are visible there when they are whole. It reads no clock.
 
 mod alerts;
 mod columns;
@@ -32,6 +33,7 @@ mod objects;
 mod partition;
 mod reader;
 mod rows;
+mod shipping;
 mod snapshots;
 mod table;
 mod writer;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::Alert;
+use crate::config;
 use crate::guardduty::Correlated;
 use crate::window::{Day, EniHour, Hour};
 
@@ -17,6 +18,7 @@ use super::file::{TEMP_NAME, TableWriter};
 use super::guardduty::{self, GUARDDUTY};
 use super::partition::{Partition, encode};
 use super::reader::Lake;
+use super::shipping::Shipping;
 use super::table::Table;
 
 /// Held locked while a process writes. The leading dot hides it from query engines.
@@ -26,8 +28,16 @@ const LOCK_NAME: &str = ".outflow.lock";
 #[derive(Clone, Debug)]
 pub struct LakeWriter {
     root: PathBuf,
-    /// The lock goes when the last clone goes, also when the process dies.
-    _lock: Arc<File>,
+    right: Right,
+}
+
+/// What says that nobody else writes. It goes when the last clone goes.
+#[derive(Clone, Debug)]
+enum Right {
+    /// A lock, which goes with the process too.
+    Lock { _file: Arc<File> },
+    /// A lake in S3, with a lease; the files are made below `root`.
+    Lease(Arc<Shipping>),
 }
 
 impl LakeWriter {
@@ -50,10 +60,32 @@ impl LakeWriter {
             Err(TryLockError::Error(error)) => return Err(LakeError::io("lock", &path)(error)),
         }
         remove_leftovers(&root)?;
-        Ok(Self { root, _lock: Arc::new(lock) })
+        Ok(Self { root, right: Right::Lock { _file: Arc::new(lock) } })
     }
 
-    /// The reading side of the same lake.
+    /// The same for a lake that may be in S3, `s3://bucket/prefix`, reached by `options`.
+    ///
+    /// # Errors
+    /// As [`Self::create`], or when S3 does not allow it.
+    pub fn open(root: &Path, options: &config::S3) -> Result<Self, crate::error::Error> {
+        let Some(remote) = crate::store::remote(root, options)? else { return Ok(Self::create(root)?) };
+        let shipping = Arc::new(Shipping::new(remote)?);
+        Ok(Self { root: shipping.root().to_owned(), right: Right::Lease(shipping) })
+    }
+
+    fn shipping(&self) -> Option<Arc<Shipping>> {
+        match &self.right {
+            Right::Lock { .. } => None,
+            Right::Lease(shipping) => Some(Arc::clone(shipping)),
+        }
+    }
+
+    /// Starts the file of a partition directory.
+    pub(super) fn file(&self, table: &'static Table, dir: &Path) -> Result<TableWriter, LakeError> {
+        TableWriter::create(table, dir, self.shipping())
+    }
+
+    /// The reading side of the same lake, when it is on this machine.
     pub fn reader(&self) -> Lake {
         Lake::at(self.root.clone())
     }
@@ -93,11 +125,11 @@ impl LakeWriter {
         let mut staged = Vec::with_capacity(by_dir.len());
         for (dir, mut rows) in by_dir {
             rows.sort_by(|a, b| a.order().cmp(&b.order()));
-            let mut writer = TableWriter::create(&ALERTS, &dir)?;
+            let mut writer = self.file(&ALERTS, &dir)?;
             rows.iter().try_for_each(|prepared| writer.row(|row| prepared.fill(row)))?;
             staged.push(writer.close()?);
         }
-        staged.into_iter().try_for_each(super::file::Staged::publish)
+        super::file::Staged::publish_all(staged)
     }
 
     /// Replaces the findings of the days, accounts and regions that occur among `findings`.
@@ -115,11 +147,11 @@ impl LakeWriter {
         }
         let mut staged = Vec::with_capacity(by_dir.len());
         for (dir, rows) in by_dir {
-            let mut writer = TableWriter::create(&GUARDDUTY, &dir)?;
+            let mut writer = self.file(&GUARDDUTY, &dir)?;
             rows.iter().try_for_each(|given| writer.row(|row| guardduty::fill(row, given)))?;
             staged.push(writer.close()?);
         }
-        staged.into_iter().try_for_each(super::file::Staged::publish)
+        super::file::Staged::publish_all(staged)
     }
 
     /// Starts the file of one partition of any table; `values` are its partition keys and values
@@ -128,7 +160,7 @@ impl LakeWriter {
     /// # Errors
     /// When the keys are not the table's, or the file cannot be written.
     pub fn table(&self, table: &'static Table, values: &[(&str, &str)]) -> Result<TableWriter, LakeError> {
-        TableWriter::create(table, &table_dir(&self.root, table, values)?)
+        self.file(table, &table_dir(&self.root, table, values)?)
     }
 
     /// The directory of a partition of `hourly`, `coverage` or `alerts`.

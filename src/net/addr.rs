@@ -38,6 +38,12 @@ impl Addr {
         self.bits() >> 32 == V4_MAPPED >> 32
     }
 
+    /// The 32 bits of an IPv4 address in host order; `None` for IPv6.
+    #[inline]
+    pub fn v4_bits(self) -> Option<u32> {
+        self.is_v4().then_some(self.bits() as u32)
+    }
+
     /// The standard library's view of it.
     pub fn ip(self) -> IpAddr {
         if self.is_v4() {

@@ -7,6 +7,11 @@
 use super::fields::{self, Target};
 use crate::limits;
 
+/// Columns of the default format: the first fields of the table, in that order.
+const DEFAULT_COLUMNS: usize = 14;
+/// Those of them that fill anything: all but the version.
+pub(crate) const DEFAULT_NEEDED: usize = 13;
+
 /// One column: what it fills and what it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
@@ -31,6 +36,8 @@ pub struct ColumnPlan {
     /// The columns that fill anything and their places, in line order; complete for formats of up
     /// to 256 columns, which are all.
     pub(crate) needed: Vec<(Target, u8)>,
+    /// Whether the first columns are those of the default format: nearly all formats begin so.
+    pub(crate) begins_by_default: bool,
     /// Whether there are columns of which `text::settle` chooses one.
     pub(crate) has_spares: bool,
     /// Names no table of ours knows, sorted, at most `limits::UNKNOWN_COLUMNS_MAX`.
@@ -141,9 +148,12 @@ impl ColumnPlan {
         unknown.truncate(limits::UNKNOWN_COLUMNS_MAX);
         let has = |target| columns.iter().any(|c: &Column| c.target == target);
         let is_transit_gateway = columns.iter().any(|c| c.name.is_some_and(|n| n.starts_with("tgw-")));
+        let default = fields::FIELDS[..DEFAULT_COLUMNS].iter().map(|field| field.target);
+        let begins = columns.iter().map(|column| column.target).take(DEFAULT_COLUMNS);
         let placed = columns.iter().map(|column| column.target).zip(0..=u8::MAX);
         Self {
             needed: placed.filter(|(target, _)| *target != Target::Skip).collect(),
+            begins_by_default: default.eq(begins),
             has_spares: is_transit_gateway || !has(Target::Interface) || fields::SPARES.into_iter().any(has),
             has_instance: has(Target::Instance),
             has_time: has(Target::Start) || has(Target::End),
@@ -221,6 +231,22 @@ mod tests {
         assert!(!plan.looks_like_header(b"started end bytes"));
         assert!(!plan.looks_like_header(b"5 6 7"));
         assert!(!plan.looks_like_header(b""));
+    }
+
+    #[test]
+    fn formats_that_begin_as_the_default_are_known() {
+        for (header, expected) in [
+            (fields::DEFAULT_VPC_FORMAT.to_owned(), true),
+            (format!("{} vpc-id", fields::DEFAULT_VPC_FORMAT), true),
+            (fields::DEFAULT_VPC_FORMAT.replace(" action", " vpc-id"), false),
+            (format!("vpc-id {}", fields::DEFAULT_VPC_FORMAT), false),
+            ("version account-id".to_owned(), false),
+        ] {
+            let plan = ColumnPlan::from_header(header.as_bytes()).unwrap();
+            assert_eq!(plan.begins_by_default, expected, "{header}");
+            let needed = plan.needed.iter().filter(|(_, column)| usize::from(*column) < DEFAULT_COLUMNS);
+            assert!(!expected || needed.count() == DEFAULT_NEEDED);
+        }
     }
 
     #[test]

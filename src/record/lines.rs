@@ -1,8 +1,8 @@
 //! Lines to the sink, under the format that holds at that place, with every skip counted and
 //! located.
 
-use super::brisk::{self, Slate};
-use super::cuts::Cuts;
+use super::brisk::{self, Memory, Slate};
+use super::cuts::{Cursor, Cuts, FRONT_BYTES, Window};
 use super::text::{Fault, parse_line};
 use super::{ColumnPlan, FlowRecord, LogStatus, ReadReport, RecordSink, SkipReason};
 use crate::limits;
@@ -16,6 +16,13 @@ pub(crate) struct Place {
     pub(crate) byte: u64,
 }
 
+/// What reading lines needs and keeps from object to object.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tools {
+    cuts: Cuts,
+    memory: Memory,
+}
+
 /// Parses lines one after the other and hands their records to the sink.
 pub(crate) struct Lines<'s, S> {
     /// The format of the lines that follow: of the last header met, else as configured.
@@ -25,60 +32,91 @@ pub(crate) struct Lines<'s, S> {
     /// Whether the rows are a transit gateway's (Parquet; text formats know it by their plan).
     pub(crate) is_transit_gateway: bool,
     sink: &'s mut S,
-    cuts: Cuts,
+    tools: &'s mut Tools,
     pub(crate) report: ReadReport,
 }
 
+/// A call of [`Lines::any_piece`].
+struct Piece<'l, 's, S> {
+    lines: &'l mut Lines<'s, S>,
+    window: &'l Window,
+    len: usize,
+    place: Place,
+}
+
+impl<S: RecordSink> pulp::NullaryFnOnce for Piece<'_, '_, S> {
+    type Output = Option<Place>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
+    fn call(self) -> Option<Place> {
+        self.lines.any_piece(self.window, self.len, self.place)
+    }
+}
+
 impl<'s, S: RecordSink> Lines<'s, S> {
-    pub(crate) fn new(format: Option<&ColumnPlan>, sink: &'s mut S) -> Self {
+    pub(crate) fn new(format: Option<&ColumnPlan>, tools: &'s mut Tools, sink: &'s mut S) -> Self {
         Self {
             plan: format.cloned(),
             started: false,
             is_transit_gateway: false,
             sink,
-            cuts: Cuts::default(),
+            tools,
             report: ReadReport::default(),
         }
     }
 
-    /// Takes one line, without its `\n`. `event_second` stands in for `end` in formats that
-    /// carry no time at all.
-    pub(crate) fn line(&mut self, line: &[u8], place: Place, event_second: Option<i64>) {
-        self.line_in(line, line.len(), place, event_second, &mut Slate::default());
+    /// Takes the lines that end in the first `len` bytes of a piece, which begins where a line does,
+    /// at `place`; gives where the next one begins. `None`, with nothing taken, when there are two
+    /// separators in a row.
+    ///
+    /// It is compiled twice, for the oldest processors of the target and for those since 2013
+    /// (x86-64-v3), and what is here chooses; so all that is called in there has to be inlined.
+    pub(crate) fn piece(&mut self, window: &Window, len: usize, place: Place) -> Option<Place> {
+        pulp::Arch::new().dispatch(Piece { lines: self, window, len, place })
     }
 
-    /// Takes the line in the first `len` bytes of `window`, as `line` does, but fast: when there
-    /// are readable bytes behind it, whatever they are, and the slate is that of the line before.
-    #[inline]
-    pub(crate) fn line_in<'a>(
-        &mut self,
-        window: &'a [u8],
-        len: usize,
-        place: Place,
-        event_second: Option<i64>,
-        slate: &mut Slate<'a>,
-    ) {
-        let line = &window[..len];
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
+    fn any_piece(&mut self, window: &Window, len: usize, place: Place) -> Option<Place> {
+        let lines = self.tools.cuts.find(window, len)?;
+        let mut next = place;
+        let (mut cursor, mut slate) = (Cursor::default(), Slate::default());
+        for _ in 0..lines {
+            let columns = self.plan.as_ref().map_or(0, ColumnPlan::len);
+            let line = self.tools.cuts.next(&mut cursor, columns);
+            let text = &window[FRONT_BYTES + line.begin..FRONT_BYTES + line.end];
+            let after = Place { line: next.line + 1, byte: place.byte + line.end as u64 + 1 };
+            if let Some(begins) = line.tokens
+                && let Some(plan) = &self.plan
+                && self.started
+                && !plan.looks_like_header(text)
+                && text.last() != Some(&b'\r')
+                && brisk::parse(window, begins, plan, &mut self.tools.memory, &mut slate).is_some()
+            {
+                slate.record.has_instance_column = plan.has_instance;
+                deliver(self.sink, &mut self.report, &slate.record, text, next);
+            } else {
+                slate = Slate::default();
+                self.line(text, next, None);
+            }
+            next = after;
+        }
+        Some(next)
+    }
+
+    /// Takes one line, without its `\n`, by the patient parser. `event_second` stands in for `end`
+    /// in formats that carry no time at all.
+    pub(crate) fn line(&mut self, line: &[u8], place: Place, event_second: Option<i64>) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return;
         }
-        let Some(plan) = self.plan.as_ref().filter(|p| self.started && !p.looks_like_header(line)) else {
-            *slate = Slate::default();
-            return self.first_or_header(line, place, event_second);
-        };
-        match brisk::parse(window, line.len(), plan, &mut self.cuts, slate) {
-            Some(()) => {
-                if !plan.has_time {
-                    slate.record.end = event_second;
-                }
-                slate.record.has_instance_column = plan.has_instance;
-                deliver(self.sink, &mut self.report, &slate.record, line, place);
-            }
-            None => {
-                *slate = Slate::default();
+        match &self.plan {
+            Some(plan) if self.started && !plan.looks_like_header(line) => {
                 self.irregular(line, place, event_second);
             }
+            _ => self.first_or_header(line, place, event_second),
         }
     }
 

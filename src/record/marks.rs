@@ -5,15 +5,20 @@
 
 use wide::u8x16;
 
-/// Marks the spaces of 64 bytes.
-#[inline]
-pub(super) fn spaces(block: &[u8; 64]) -> u64 {
+/// Marks the spaces and the line ends of 64 bytes, each on its own.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
+pub(super) fn separators(block: &[u8; 64]) -> (u64, u64) {
     let (quarters, _) = block.as_chunks::<16>();
-    quarters.iter().rev().fold(0, |marks, quarter| marks << 16 | u64::from(equal(quarter, b' ')))
+    quarters.iter().rev().fold((0, 0), |(spaces, ends), quarter| {
+        let (space, end) = (equal(quarter, b' '), equal(quarter, b'\n'));
+        (spaces << 16 | u64::from(space), ends << 16 | u64::from(end))
+    })
 }
 
 /// Marks the bytes that are `byte`.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 pub(super) fn equal(bytes: &[u8; 16], byte: u8) -> u32 {
     u8x16::new(*bytes).simd_eq(u8x16::splat(byte)).to_bitmask()
 }
@@ -48,11 +53,12 @@ mod tests {
     }
 
     #[test]
-    fn spaces_are_marked_in_all_four_quarters() {
+    fn separators_are_marked_in_all_four_quarters() {
         for place in 0..64 {
             let mut block = [b'x'; 64];
             block[place] = b' ';
-            assert_eq!(spaces(&block), 1 << place);
+            block[(place + 7) % 64] = b'\n';
+            assert_eq!(separators(&block), (1 << place, 1 << ((place + 7) % 64)));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A bad line is data, not an error: it is counted by reason and the first of each reason is
 //! kept with its place, so that it can be found again.
 
+mod addresses;
 mod ahead;
 mod brisk;
 mod columns;

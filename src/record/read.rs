@@ -7,8 +7,8 @@
 use std::io::{self, Read};
 
 use super::ahead::read_ahead;
-use super::brisk::Slate;
-use super::lines::{Lines, Place};
+use super::cuts::{FRONT_BYTES, PIECE_BYTES, WINDOW_BYTES, Window};
+use super::lines::{Lines, Place, Tools};
 use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason, envelope, parquet};
 use crate::gunzip::{self, Gunzip};
 use crate::limits;
@@ -21,7 +21,9 @@ const GZIP_LAYERS_MAX: usize = 3;
 /// Reads objects one after the other, keeping its buffers.
 #[derive(Default)]
 pub struct ObjectReader {
+    /// Text, with room on both sides.
     chunk: Vec<u8>,
+    tools: Tools,
     is_ahead: bool,
 }
 
@@ -41,9 +43,9 @@ impl ObjectReader {
         format: Option<&ColumnPlan>,
         sink: &mut impl RecordSink,
     ) -> ReadReport {
-        self.chunk.resize(limits::CHUNK_BYTES, 0);
+        self.chunk.resize(limits::CHUNK_BYTES + WINDOW_BYTES, 0);
         let mut source = Counted { source: input, bytes: 0 };
-        let mut lines = Lines::new(format, sink);
+        let mut lines = Lines::new(format, &mut self.tools, sink);
         let error = read_layer(&mut source, 0, self.is_ahead, &mut self.chunk, &mut lines).err();
         let mut report = lines.report;
         report.object_bytes = source.bytes;
@@ -163,7 +165,7 @@ fn read_text<S: RecordSink>(
     // Inside a line longer than the limit, which was counted at its beginning.
     let mut is_discarding = false;
     let error = loop {
-        match source.read(&mut chunk[filled..]) {
+        match source.read(&mut chunk[FRONT_BYTES + filled..FRONT_BYTES + limits::CHUNK_BYTES]) {
             Ok(0) => break None,
             Ok(bytes) => {
                 filled += bytes;
@@ -172,42 +174,74 @@ fn read_text<S: RecordSink>(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => break Some(gunzip::object_error(&error)),
         }
-        let text = &chunk[..filled];
-        let mut start = 0;
-        let mut slate = Slate::default();
-        for end in memchr::memchr_iter(b'\n', text) {
-            let line = &text[start..end];
-            if is_discarding {
-                is_discarding = false;
-            } else if line.len() > limits::LINE_BYTES_MAX {
-                lines.skip(SkipReason::LineTooLong, line, place);
-            } else {
-                lines.line_in(&chunk[start..], line.len(), place, None, &mut slate);
-            }
-            start = end + 1;
-            place.line += 1;
-            place.byte += line.len() as u64 + 1;
-        }
-        let rest = filled - start;
-        if is_discarding || rest > limits::LINE_BYTES_MAX {
+        let start = whole_lines(chunk, filled, &mut is_discarding, &mut place, lines);
+        let rest = &chunk[FRONT_BYTES + start..FRONT_BYTES + filled];
+        if is_discarding || rest.len() > limits::LINE_BYTES_MAX {
             if !is_discarding {
-                lines.skip(SkipReason::LineTooLong, &text[start..], place);
+                lines.skip(SkipReason::LineTooLong, rest, place);
             }
             is_discarding = true;
-            place.byte += rest as u64;
+            place.byte += rest.len() as u64;
             filled = 0;
         } else {
-            chunk.copy_within(start..filled, 0);
-            filled = rest;
+            filled = rest.len();
+            chunk.copy_within(FRONT_BYTES + start..FRONT_BYTES + start + filled, FRONT_BYTES);
         }
     };
-    let last = &chunk[..filled];
+    let last = &chunk[FRONT_BYTES..FRONT_BYTES + filled];
     match error {
         None => lines.line(last, place, None),
         Some(_) if last.is_empty() => {}
         Some(_) => lines.skip(SkipReason::CutOff, last, place),
     }
     error.map_or(Ok(()), Err)
+}
+
+/// Takes all lines that end in the first `filled` bytes of text, a piece at a time; gives where
+/// the next one begins.
+fn whole_lines<S: RecordSink>(
+    chunk: &[u8],
+    filled: usize,
+    is_discarding: &mut bool,
+    place: &mut Place,
+    lines: &mut Lines<'_, S>,
+) -> usize {
+    let mut start = 0;
+    // Up to here a piece is one line, because among them is one that cannot be indexed.
+    let mut irregular_end = 0;
+    while start < filled {
+        let text = &chunk[FRONT_BYTES + start..FRONT_BYTES + filled];
+        if !*is_discarding && start >= irregular_end {
+            let len = text.len().min(PIECE_BYTES);
+            match lines.piece(window(chunk, start), len, *place) {
+                Some(next) if next.byte > place.byte => {
+                    start += (next.byte - place.byte) as usize;
+                    *place = next;
+                    continue;
+                }
+                // Longer than a piece, or the end of the text.
+                Some(_) => {}
+                None => irregular_end = start + len,
+            }
+        }
+        let Some(len) = memchr::memchr(b'\n', text) else { break };
+        let line = &text[..len];
+        if *is_discarding {
+            *is_discarding = false;
+        } else if len > limits::LINE_BYTES_MAX {
+            lines.skip(SkipReason::LineTooLong, line, *place);
+        } else if lines.piece(window(chunk, start), len + 1, *place).is_none() {
+            lines.line(line, *place, None);
+        }
+        start += len + 1;
+        *place = Place { line: place.line + 1, byte: place.byte + len as u64 + 1 };
+    }
+    start
+}
+
+/// What the text holds from `start` on, which is all in the chunk.
+fn window(chunk: &[u8], start: usize) -> &Window {
+    chunk[start..].first_chunk().expect("the chunk is longer by a window than its text")
 }
 
 #[cfg(test)]

@@ -126,8 +126,8 @@ fn address(token: &[u8]) -> Result<Option<Addr>, SkipReason> {
 
 mod tests {
     use super::*;
-    use crate::record::brisk::{self, Slate};
-    use crate::record::cuts::{Cuts, ROOM_BYTES};
+    use crate::record::brisk::{self, Memory, Slate};
+    use crate::record::cuts::{Cursor, Cuts, window_of};
     use crate::record::fields::{Field, Kind};
     use crate::record::text::parse_line;
     use proptest::prelude::*;
@@ -218,17 +218,17 @@ mod tests {
     /// whatever line it read before.
     fn same_briskly(line: &[u8], behind: u8, plan: &ColumnPlan) -> Result<(), TestCaseError> {
         let before = vec!["17"; plan.len()].join(" ").into_bytes();
-        let (mut cuts, mut slate) = (Cuts::default(), Slate::default());
-        let windows = [before, line.to_vec()].map(|line| {
-            let len = line.len();
-            (line.into_iter().chain([behind; ROOM_BYTES]).collect::<Vec<u8>>(), len)
-        });
-        for (window, len) in &windows {
-            match brisk::parse(window, *len, plan, &mut cuts, &mut slate) {
+        let (mut cuts, mut memory) = (Cuts::default(), Memory::default());
+        let windows = [&before, line].map(|line| window_of(&[line, b"\n"].concat(), behind));
+        let mut slate = Slate::default();
+        for (window, line) in windows.iter().zip([&before, line]) {
+            let found = cuts.find(window, line.len() + 1).filter(|&lines| lines == 1);
+            let tokens = found.and_then(|_| cuts.next(&mut Cursor::default(), plan.len()).tokens);
+            match tokens.and_then(|begins| brisk::parse(window, begins, plan, &mut memory, &mut slate)) {
                 None => slate = Slate::default(),
                 Some(()) => {
                     slate.record.has_instance_column = plan.has_instance;
-                    prop_assert_eq!(Ok(slate.record), parse(&window[..*len], plan));
+                    prop_assert_eq!(Ok(slate.record), parse(line, plan));
                 }
             }
         }

@@ -1,13 +1,15 @@
-//! Reads GuardDuty findings from files, before any scoring.
+//! Reads GuardDuty findings, before any scoring: from files, from objects in S3, from answers of the
+//! service.
 
-use std::fs::File;
 use std::io::{self, Read};
+use std::sync::Arc;
 
-use super::{ObjectRef, Source};
+use super::ObjectRef;
 use crate::guardduty::{FindingSet, FindingTally, Skipped, Upsert, read_findings};
 use crate::gunzip::{self, Gunzip};
 use crate::limits::FINDINGS_TEXT_BYTES_MAX;
 use crate::record::ObjectError;
+use crate::source::{Open, Opener};
 
 /// The findings of some objects, and what reading them came to.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +34,18 @@ pub struct FindingObjects {
 /// order, as long as it is not full.
 pub fn read_finding_objects(objects: &[ObjectRef]) -> FindingObjects {
     let mut read = FindingObjects::default();
-    for object in objects {
+    let shared: Arc<[ObjectRef]> = objects.into();
+    let opener = match Opener::new(shared) {
+        Ok(opener) => opener,
+        Err(error) => {
+            let failed = |object: &ObjectRef| (object.name.clone(), ObjectError::Io(error.to_string()));
+            read.failed.extend(objects.iter().map(failed));
+            return read;
+        }
+    };
+    for (at, object) in objects.iter().enumerate() {
         let mut text = Vec::new();
-        if let Err(error) = text_of(object, &mut text) {
+        if let Err(error) = text_of(opener.open(at), &mut text) {
             read.failed.push((object.name.clone(), error));
         }
         // Also of a damaged object: what came before the damage counts.
@@ -50,7 +61,8 @@ impl FindingObjects {
         self.foreign_objects > 0 && self.objects == 0 && self.failed.is_empty()
     }
 
-    fn take(&mut self, name: &str, text: &[u8]) {
+    /// Takes in a text of any rendering, called `name`.
+    pub fn take(&mut self, name: &str, text: &[u8]) {
         let (set, over_limit) = (&mut self.set, &mut self.over_limit);
         let tally = read_findings(text, &mut |finding| {
             *over_limit += u64::from(set.upsert(finding) == Upsert::Full);
@@ -71,13 +83,9 @@ impl FindingObjects {
 }
 
 /// Appends the object's text to `text`, up to the limit or to where it is damaged.
-fn text_of(object: &ObjectRef, text: &mut Vec<u8>) -> Result<(), ObjectError> {
+fn text_of(opened: io::Result<Box<dyn Read + Send>>, text: &mut Vec<u8>) -> Result<(), ObjectError> {
     let io_error = |error: io::Error| ObjectError::Io(error.to_string());
-    let mut source: Box<dyn Read> = match &object.path {
-        Source::File(path) => Box::new(File::open(path).map_err(io_error)?),
-        Source::Stdin => Box::new(io::stdin()),
-        Source::S3(_) => return Err(ObjectError::Io("findings are read from files".into())),
-    };
+    let mut source = opened.map_err(io_error)?;
     let mut head = Vec::with_capacity(gunzip::MAGIC.len());
     (&mut source).take(gunzip::MAGIC.len() as u64).read_to_end(&mut head).map_err(io_error)?;
     let is_gzip = head == gunzip::MAGIC;

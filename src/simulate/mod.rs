@@ -19,6 +19,7 @@ mod attack_family;
 mod chance;
 mod connection;
 mod drift;
+mod findings;
 mod fleet;
 mod format;
 mod internet;
@@ -31,6 +32,7 @@ mod traffic;
 use std::collections::BTreeMap;
 
 pub use attack::{Family, FamilyError};
+pub use findings::findings_jsonl;
 pub use format::SimFormat;
 pub use labels::{Label, LabelKind, labels_csv};
 pub use objects::{SimObject, write_objects};

@@ -16,14 +16,14 @@ pub struct Undelivered {
 /// What became of the alerts so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Alerts that SNS has taken.
+    /// Alerts that were taken.
     pub published: u64,
     /// The others, by cause.
     pub undelivered: Vec<Undelivered>,
 }
 
 impl Delivery {
-    /// Alerts that SNS has not taken.
+    /// Alerts that were not taken.
     pub fn undelivered_alerts(&self) -> u64 {
         self.undelivered.iter().map(|same| same.alerts).sum()
     }

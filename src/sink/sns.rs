@@ -16,7 +16,8 @@ use super::delivery::Delivery;
 use super::fault::{Way, is_about_content, is_passing};
 use super::topic::Topic;
 use crate::alert::Alert;
-use crate::alert::render::sns::{Entry, entry};
+use crate::alert::render::digest;
+use crate::alert::render::sns::{Entry, Form, entry};
 use crate::aws;
 use crate::aws::fault::{Fault, Symptom, of_credentials, one_line, symptom};
 use crate::config;
@@ -30,6 +31,7 @@ const FAILED_REQUESTS_MAX: u32 = 3;
 /// Publishes to one topic.
 pub struct SnsSink {
     topic: Topic,
+    form: Form,
     client: Client,
     endpoint_url: Option<String>,
     attempts: u32,
@@ -52,11 +54,11 @@ enum Answer {
 impl SnsSink {
     /// Sets up the way to `topic`, and looks for credentials, so that hours of scanning do not end
     /// with their absence. The profile, time-outs, attempts and kinds of endpoint are those of
-    /// `options`; the region is the topic's.
+    /// `options`; the region is the topic's. `is_chat`: its `https` subscribers are chats.
     ///
     /// # Errors
     /// When there are no credentials.
-    pub fn connect(topic: Topic, options: &config::S3) -> Result<Self, Error> {
+    pub fn connect(topic: Topic, is_chat: bool, options: &config::S3) -> Result<Self, Error> {
         let base = aws::runtime()?.block_on(aws::load(options, Some(topic.region())))?;
         let endpoint_url = base.endpoint_url().map(str::to_owned);
         let way = Way { topic: &topic, endpoint_url: endpoint_url.as_deref() };
@@ -66,6 +68,7 @@ impl SnsSink {
         }
         Ok(Self {
             client: Client::new(&base),
+            form: Form { is_fifo: topic.is_fifo(), is_chat },
             topic,
             endpoint_url,
             attempts: options.attempts,
@@ -83,12 +86,23 @@ impl SnsSink {
     /// When there are no threads to publish on.
     pub fn publish(&mut self, alerts: &[Alert]) -> Result<(), Error> {
         let emitted = alerts.iter().filter(|alert| alert.emitted);
-        let entries: Vec<Entry> = emitted.map(|alert| entry(alert, self.topic.is_fifo())).collect();
+        let entries: Vec<Entry> = emitted.map(|alert| entry(alert, self.form)).collect();
         let runtime = aws::runtime()?;
         for batch in batches(entries) {
             runtime.block_on(self.deliver(batch));
         }
         Ok(())
+    }
+
+    /// Publishes the first of `alerts`, in their order, as one message: as many as it holds, which it
+    /// gives. What cannot be delivered is in [`Self::delivery`]. For standard topics.
+    ///
+    /// # Errors
+    /// When there are no threads to publish on.
+    pub fn publish_digest(&mut self, alerts: &[Alert]) -> Result<usize, Error> {
+        let (count, entry) = digest(alerts, self.form.is_chat);
+        aws::runtime()?.block_on(self.deliver(vec![entry]));
+        Ok(count)
     }
 
     /// Forgets how often requests failed in a row: whoever runs for long tries again later.

@@ -17,7 +17,7 @@ impl SnsSink {
     /// # Errors
     /// Always.
     #[expect(clippy::needless_pass_by_value, reason = "as in a build with SNS")]
-    pub fn connect(topic: Topic, _: &config::S3) -> Result<Self, Error> {
+    pub fn connect(topic: Topic, _: bool, _: &config::S3) -> Result<Self, Error> {
         Err(crate::error::without_aws(&format!("cannot publish to {}", topic.arn())))
     }
 

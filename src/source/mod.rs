@@ -1,10 +1,17 @@
-//! Where objects come from: files, folders, globs, the standard input, and S3.
+//! Where objects come from: files, folders, globs, the standard input, and S3; and findings from
+//! `GuardDuty`.
 //!
 //! Listing is separate from reading, so that a dry run costs nothing and a missing input is known
 //! before any work starts.
 
 pub mod events;
 mod gone;
+#[cfg(feature = "aws")]
+mod guardduty;
+#[cfg(not(feature = "aws"))]
+#[path = "guardduty_absent.rs"]
+mod guardduty;
+mod guardduty_url;
 mod key;
 mod local;
 mod open;
@@ -21,12 +28,16 @@ mod url;
 use std::path::PathBuf;
 
 pub use gone::{Gone, GoneError};
+pub use guardduty::GuardDuty;
+pub use guardduty_url::{GUARDDUTY_SCHEME, GuardDutyUrl};
 pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
 pub use open::{Open, Opener};
 pub use prune::{Pruned, newest_end_second, prune};
 #[cfg(feature = "aws")]
 pub use s3::{Bucket, Buckets, Head};
+#[cfg(feature = "aws")]
+pub(crate) use s3::{Doing, connect as connect_bucket, fault as s3_fault};
 pub use s3::{S3Inputs, S3Place};
 pub use url::{S3Url, SCHEME};
 

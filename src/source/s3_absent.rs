@@ -53,6 +53,14 @@ impl S3Inputs {
     pub fn list(&self, _: Option<i64>, _: Option<i64>, _: &mut Listing) -> Result<(), Error> {
         Ok(())
     }
+
+    /// Adds nothing.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn list_findings(&self, _: Option<i64>, _: &mut Listing) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Downloads ahead of the workers: never any.

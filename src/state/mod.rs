@@ -1,7 +1,7 @@
-//! What `watch` keeps between runs, in one directory on a local disk.
+//! What `watch` keeps between runs, in one directory on a local disk or one folder in S3.
 //!
 //! ```text
-//! lease                          held locked while a watcher runs; says by whom
+//! lease                          says who runs: held locked, or, in S3, said again and again
 //! checkpoint                     what was counted, closed, told and refused: one atomic write
 //! day-<YYYY-MM-DD>-<hash>        the pipeline's state after that day
 //! quarantine.jsonl               what was refused and why, for people; written, never read
@@ -9,22 +9,25 @@
 //!
 //! Invariants: a file is replaced whole or not at all; every file but the last says its version
 //! and its own hash, and is refused when either is not as it should be; the checkpoint names the
-//! day states that it goes with, by hash, so the two never mix.
+//! day states that it goes with, by hash, so the two never mix. In S3 the checkpoint is replaced
+//! under the entity tag that was read: of two watchers, whatever became of the lease, only one goes
+//! on.
 
 mod book;
+mod keep;
 mod lease;
 mod sealed;
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use book::{Book, DayState, Early, Entry, Quarantined, Reason, Told};
 
+use crate::config;
 use crate::error::Error;
 use crate::pipeline::Carried;
 use crate::window::Day;
-use lease::Lease;
+use keep::Keep;
 
 const CHECKPOINT: &str = "checkpoint";
 const QUARANTINE: &str = "quarantine.jsonl";
@@ -33,8 +36,7 @@ const DAY: &str = "day-";
 /// A state directory that this process, and no other, may use.
 #[derive(Debug)]
 pub struct StateDir {
-    root: PathBuf,
-    _lease: Lease,
+    keep: Keep,
 }
 
 impl StateDir {
@@ -44,8 +46,18 @@ impl StateDir {
     /// # Errors
     /// When it cannot be written, or another process holds it.
     pub fn open(root: &Path, holder: &str) -> Result<Self, Error> {
-        fs::create_dir_all(root).map_err(write_error(root))?;
-        Ok(Self { root: root.to_owned(), _lease: Lease::take(root, holder)? })
+        Ok(Self { keep: Keep::local(root, holder)? })
+    }
+
+    /// The same for a state that may be in S3, `s3://bucket/prefix`, reached by `options`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_at(root: &Path, holder: &str, options: &config::S3) -> Result<Self, Error> {
+        match crate::store::remote(root, options)? {
+            Some(remote) => Ok(Self { keep: Keep::remote(remote, holder)? }),
+            None => Self::open(root, holder),
+        }
     }
 
     /// The last checkpoint; `None` when there was never one.
@@ -53,7 +65,7 @@ impl StateDir {
     /// # Errors
     /// When it cannot be read, is damaged, or is of another version.
     pub fn load(&self) -> Result<Option<Book>, Error> {
-        sealed::read(&self.root.join(CHECKPOINT))
+        self.unsealed(CHECKPOINT)
     }
 
     /// Replaces the checkpoint, then removes what no checkpoint names any more. Gives its size,
@@ -62,10 +74,11 @@ impl StateDir {
     /// # Errors
     /// When it cannot be written; the old one is then untouched.
     pub fn save(&self, book: &Book) -> Result<u64, Error> {
-        let bytes = sealed::write(&self.root.join(CHECKPOINT), book)?.bytes;
+        let sealed = sealed::seal(book);
+        self.keep.replace_under_tag(CHECKPOINT, &sealed.text)?;
         let keep: Vec<&str> = book.days.iter().map(|day| day.file.as_str()).collect();
         self.remove_days_except(&keep)?;
-        Ok(bytes)
+        Ok(sealed.text.len() as u64)
     }
 
     /// Writes the list of what was refused, a line each.
@@ -78,7 +91,7 @@ impl StateDir {
             serde_json::to_writer(&mut text, refused).expect("texts and numbers are JSON");
             text.push(b'\n');
         }
-        sealed::replace(&self.root.join(QUARANTINE), &text)
+        self.keep.replace(QUARANTINE, &text)
     }
 
     /// Stores the state after a day. It counts from the next checkpoint on.
@@ -88,10 +101,7 @@ impl StateDir {
     pub fn save_day(&self, after: Day, carried: &Carried) -> Result<DayState, Error> {
         let sealed = sealed::seal(carried);
         let file = format!("{DAY}{}-{}", after.date(), &sealed.hash[..16]);
-        let path = self.root.join(&file);
-        if !path.exists() {
-            sealed::replace(&path, &sealed.text)?;
-        }
+        self.keep.add(&file, &sealed.text)?;
         Ok(DayState { after, file })
     }
 
@@ -100,19 +110,21 @@ impl StateDir {
     /// # Errors
     /// When it is not there, damaged, or of another version.
     pub fn load_day(&self, day: &DayState) -> Result<Carried, Error> {
-        let path = self.root.join(&day.file);
-        sealed::read(&path)?.ok_or_else(|| Error::Stored {
-            path: path.display().to_string(),
+        self.unsealed(&day.file)?.ok_or_else(|| Error::Stored {
+            path: self.keep.name(&day.file),
             detail: "the checkpoint names it and it is not there".to_owned(),
         })
     }
 
+    fn unsealed<T: serde::de::DeserializeOwned>(&self, file: &str) -> Result<Option<T>, Error> {
+        let text = self.keep.read(file)?;
+        text.map(|text| sealed::open(&text, &self.keep.name(file))).transpose()
+    }
+
     fn remove_days_except(&self, keep: &[&str]) -> Result<(), Error> {
-        for entry in fs::read_dir(&self.root).map_err(write_error(&self.root))? {
-            let entry = entry.map_err(write_error(&self.root))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for name in self.keep.names()? {
             if name.starts_with(DAY) && !keep.contains(&name.as_str()) {
-                fs::remove_file(entry.path()).map_err(write_error(&entry.path()))?;
+                self.keep.remove(&name)?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! their place, brought to disk, then moved there.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -21,11 +21,6 @@ pub(super) struct Sealed {
     pub(super) hash: String,
 }
 
-/// What was written.
-pub(super) struct Written {
-    pub(super) bytes: u64,
-}
-
 /// The sealed text of `value`.
 pub(super) fn seal(value: &impl Serialize) -> Sealed {
     let json = serde_json::to_vec(value).expect("states hold nothing that JSON cannot");
@@ -33,13 +28,6 @@ pub(super) fn seal(value: &impl Serialize) -> Sealed {
     let mut text = format!("{MAGIC} {hash} {}\n", json.len()).into_bytes();
     text.extend_from_slice(&json);
     Sealed { text, hash }
-}
-
-/// Replaces the file at `path` by `value`.
-pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<Written, Error> {
-    let sealed = seal(value);
-    replace(path, &sealed.text)?;
-    Ok(Written { bytes: sealed.text.len() as u64 })
 }
 
 /// Replaces the file at `path`: a reader, and a machine that comes up again, sees the old text or
@@ -60,19 +48,13 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> Result<(), Error> {
     write().map_err(error)
 }
 
-/// Reads the file at `path`; `None` when there is none.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let named = || path.display().to_string();
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Read { path: named(), source }),
-    };
+/// The value of the sealed `text` of a file called `name`.
+pub(super) fn open<T: DeserializeOwned>(text: &[u8], name: &str) -> Result<T, Error> {
     let damaged = |detail: &str| Error::Stored {
-        path: named(),
+        path: name.to_owned(),
         detail: format!("{detail}; move the state directory away and start with --backfill"),
     };
-    let end = memchr::memchr(b'\n', &text).ok_or_else(|| damaged("it is cut"))?;
+    let end = memchr::memchr(b'\n', text).ok_or_else(|| damaged("it is cut"))?;
     let head = String::from_utf8_lossy(&text[..end]);
     let json = &text[end + 1..];
     let (magic, rest) = head.split_once(' ').unwrap_or_default();
@@ -82,7 +64,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error>
     if rest != format!("{} {}", blake3::hash(json).to_hex(), json.len()) {
         return Err(damaged("its checksum differs"));
     }
-    serde_json::from_slice(json).map(Some).map_err(|error| damaged(&error.to_string()))
+    serde_json::from_slice(json).map_err(|error| damaged(&error.to_string()))
 }
 
 #[cfg(test)]
@@ -93,18 +75,16 @@ mod tests {
     fn any_change_of_a_file_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        assert!(read::<Vec<u32>>(&path).unwrap().is_none());
-        write(&path, &vec![1_u32, 22, 333]).unwrap();
-        assert_eq!(read::<Vec<u32>>(&path).unwrap(), Some(vec![1, 22, 333]));
+        replace(&path, &seal(&vec![1_u32, 22, 333]).text).unwrap();
+        assert!(!path.with_extension("tmp").exists());
         let good = fs::read(&path).unwrap();
+        let read = |text: &[u8]| open::<Vec<u32>>(text, "x");
+        assert_eq!(read(&good).unwrap(), [1, 22, 333]);
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            fs::write(&path, &bad).unwrap();
-            assert!(read::<Vec<u32>>(&path).is_err(), "byte {at}");
-            fs::write(&path, &good[..at]).unwrap();
-            assert!(read::<Vec<u32>>(&path).is_err(), "cut at {at}");
+            assert!(read(&bad).is_err(), "byte {at}");
+            assert!(read(&good[..at]).is_err(), "cut at {at}");
         }
-        assert!(!path.with_extension("tmp").exists());
     }
 }

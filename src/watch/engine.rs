@@ -23,8 +23,8 @@ use super::live::{Live, Tell};
 use super::observer::{Event, Observer};
 use super::output::Shelf;
 
-/// Seconds around a finding in which it can join what happened: a day (`guardduty::join`), and one
-/// more because it is joined to whole days.
+/// Days before the day of a finding's first sight that it may change: it joins what happened up to a
+/// day before (`guardduty::join`).
 const FINDING_DAYS_BEFORE: u32 = 1;
 
 /// What became of an object that was offered.
@@ -93,7 +93,7 @@ impl Engine {
             Some(dirty) => (dirty.min(open_day), Tell::Later),
             None => (open_day, Tell::Nothing),
         };
-        let lake = options.lake.as_deref().map(LakeWriter::create).transpose()?;
+        let lake = options.lake.as_deref().map(|root| LakeWriter::open(root, &config.s3)).transpose()?;
         let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
         let beside = Beside::load(config)?;
         let (settings, config_hash) = (beside.settings(config), beside.config_hash(config));
@@ -125,6 +125,11 @@ impl Engine {
     /// Whether there is a past to go on from.
     pub fn is_fresh(&self) -> bool {
         self.book.ledger.is_empty() && self.book.days.is_empty()
+    }
+
+    /// Whether findings are given.
+    pub fn takes_findings(&self) -> bool {
+        self.options.with_findings
     }
 
     /// Makes the day in hand again after a start; whatever needs it does so by itself.
@@ -313,11 +318,16 @@ impl Engine {
         self.book.outbox.drain(..1.min(self.book.outbox.len()));
     }
 
-    /// Puts something on the list of what was refused.
+    /// Puts something on the list of what was refused, once: its message may come again before it is
+    /// deleted.
     pub fn refuse(&mut self, name: &str, reason: Reason, detail: &str) {
-        self.observer.note(&Event::Refused { name, reason, detail });
+        let refused = Quarantined { name: name.to_owned(), reason, detail: detail.to_owned() };
         let list = &mut self.book.quarantine;
-        list.push(Quarantined { name: name.to_owned(), reason, detail: detail.to_owned() });
+        if list.contains(&refused) {
+            return;
+        }
+        self.observer.note(&Event::Refused { name, reason, detail });
+        list.push(refused);
         if list.len() > QUARANTINED_NAMED_MAX {
             list.remove(0);
             self.book.quarantined_more += 1;

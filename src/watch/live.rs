@@ -35,6 +35,11 @@ impl Tell {
     fn is_now(self) -> bool {
         matches!(self, Self::News | Self::Since(_))
     }
+
+    /// Whether what `day` holds is noted as told, and not told.
+    fn is_silent(self, day: Day) -> bool {
+        matches!(self, Self::Since(first) if day < first)
+    }
 }
 
 impl Engine {
@@ -62,8 +67,11 @@ impl Engine {
             self.book.closed = self.book.closed.max(Some(hour));
             if tell.is_now() {
                 self.observer.note(&Event::HourClosed(hour));
-                let alerts = self.pool.install(|| self.live.pipeline.alerts_so_far());
-                self.tell(hour.day(), &alerts, tell);
+                // What a silent day holds is noted when it ends.
+                if !tell.is_silent(hour.day()) {
+                    let alerts = self.pool.install(|| self.live.pipeline.alerts_so_far());
+                    self.tell(hour.day(), &alerts, tell);
+                }
             }
         }
         self.live.open.ledger.forget_up_to(last);
@@ -98,9 +106,8 @@ impl Engine {
     }
 
     fn tell(&mut self, day: Day, alerts: &[crate::alert::Alert], tell: Tell) {
-        let is_silent = matches!(tell, Tell::Since(first) if day < first);
         early::settle(&mut self.book, day, alerts);
-        let news = outbox::grow(&mut self.book, day, alerts, is_silent);
+        let news = outbox::grow(&mut self.book, day, alerts, tell.is_silent(day));
         news.iter().for_each(|alert| self.observer.note(&Event::Told(alert)));
     }
 

@@ -35,6 +35,17 @@ impl Default for ObjectContext {
 }
 
 impl ObjectContext {
+    /// Whether this is the same description, or a clone of it.
+    #[inline]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.account, &other.account)
+            && Arc::ptr_eq(&self.region, &other.region)
+            && self.named_second == other.named_second
+            && self.lateness_seconds == other.lateness_seconds
+            && self.from_second == other.from_second
+            && self.to_second == other.to_second
+    }
+
     /// The hour in which a record of `hour` found in this object arrived, when that was too late.
     /// A property of the record and its object alone: the hour closes when the objects named up
     /// to its end plus the lateness are in, and this object is named after that.

@@ -3,7 +3,9 @@
 mod context;
 pub mod hour;
 mod ledger;
+mod meta;
 mod open;
+mod pair_key;
 mod pairs;
 mod resolve;
 mod shard;

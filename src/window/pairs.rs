@@ -1,15 +1,15 @@
 //! The sums of one ENI in one open hour, keyed by pair. Additions, maxima, minima and ORs only,
 //! so partial sums from any number of workers merge to the same result in any order.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::pair_key::{FarEnds, Packed, PairKey};
 use crate::limits::PAIRS_PER_ENI_HOUR_MAX;
-use crate::net::orient::{OwnSide, Service};
+use crate::net::orient::OwnSide;
 use crate::net::{Addr, Prefix, is_private};
-use crate::record::Action;
 
 /// Flags proved that the ENI opened the connection.
 pub(super) const PROVEN_CLIENT: u8 = 1;
@@ -18,32 +18,6 @@ pub(super) const PROVEN_SERVED: u8 = 2;
 
 /// The map's order never reaches an output.
 pub(super) type Hasher = foldhash::fast::FixedState;
-
-/// What pairs are told apart by. 48 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PairKey {
-    /// The other end, or its prefix's first address once rolled up.
-    pub(super) peer: Addr,
-    /// The ENI's side; the same for nearly all pairs of an ENI.
-    pub(super) own: Addr,
-    pub(super) port: u16,
-    pub(super) protocol: u8,
-    pub(super) service: Service,
-    pub(super) side: OwnSide,
-    pub(super) action: Option<Action>,
-}
-
-impl Hash for PairKey {
-    /// Three words instead of one step for each field. Nearly all keys of a map have the same own
-    /// address, and among those nothing is lost.
-    #[inline]
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        state.write_u128(self.peer.bits() ^ self.own.bits().rotate_left(64));
-        let action = self.action.map_or(0, |action| 1 + action as u64);
-        let small = [u64::from(self.protocol), self.service as u64, self.side as u64, action];
-        state.write_u64(small.into_iter().fold(u64::from(self.port), |word, part| word << 8 | part));
-    }
-}
 
 /// One direction of a pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,9 +101,10 @@ impl PairSums {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pairs {
     /// In the order in which they were met.
-    all: Vec<(PairKey, PairSums)>,
+    all: Vec<(Packed, PairSums)>,
     /// Places in `all`, by the hash of the key.
     index: HashTable<u32>,
+    far: FarEnds,
     hasher: Hasher,
     /// The place last asked for: the two directions of a connection stand mostly side by side.
     last: u32,
@@ -139,33 +114,51 @@ pub(super) struct Pairs {
 impl Pairs {
     /// The sums of `key`, created when absent; the key is cut to the current roll-up level.
     #[inline]
-    pub(super) fn at(&mut self, key: PairKey) -> &mut PairSums {
-        if self.level == 0 && self.all.get(self.last as usize).is_some_and(|(have, _)| *have == key) {
-            return &mut self.all[self.last as usize].1;
+    pub(super) fn at(&mut self, key: &PairKey) -> &mut PairSums {
+        if self.level > 0 || self.all.len() >= PAIRS_PER_ENI_HOUR_MAX {
+            return self.crowded(key);
         }
+        let packed = self.far.pack(key, &self.hasher);
+        if self.all.get(self.last as usize).is_none_or(|(have, _)| *have != packed) {
+            self.last = self.place(packed);
+        }
+        &mut self.all[self.last as usize].1
+    }
+
+    /// The same when addresses are rolled up, or will have to be.
+    #[inline(never)]
+    fn crowded(&mut self, key: &PairKey) -> &mut PairSums {
         if self.all.len() >= PAIRS_PER_ENI_HOUR_MAX {
-            self.make_room(&key);
+            self.make_room(key);
         }
-        self.last = self.place(if self.level == 0 { key } else { rolled(key, self.level) });
+        let packed = self.far.pack(&rolled(*key, self.level), &self.hasher);
+        self.last = self.place(packed);
         &mut self.all[self.last as usize].1
     }
 
     /// The place of a key that is cut to the current level; a new one when it is absent.
     #[inline]
-    fn place(&mut self, key: PairKey) -> u32 {
+    fn place(&mut self, key: Packed) -> u32 {
         let Self { all, index, hasher, .. } = self;
         let hash = hasher.hash_one(key);
         if let Some(&at) = index.find(hash, |&at| all[at as usize].0 == key) {
             return at;
         }
+        self.add(key, hash)
+    }
+
+    #[inline(never)]
+    fn add(&mut self, key: Packed, hash: u64) -> u32 {
+        let Self { all, index, hasher, .. } = self;
         let at = all.len() as u32;
         all.push((key, PairSums::default()));
         index.insert_unique(hash, at, |&at| hasher.hash_one(all[at as usize].0));
         at
     }
 
-    fn contains(&self, key: &PairKey) -> bool {
-        self.index.find(self.hasher.hash_one(key), |&at| self.all[at as usize].0 == *key).is_some()
+    fn contains(&mut self, key: &PairKey) -> bool {
+        let key = self.far.pack(key, &self.hasher);
+        self.index.find(self.hasher.hash_one(key), |&at| self.all[at as usize].0 == key).is_some()
     }
 
     /// Adds all pairs of `other`; the result has the higher level of both, or more.
@@ -176,8 +169,8 @@ impl Pairs {
         while self.level < other.level {
             self.roll_up();
         }
-        for (key, sums) in other.all {
-            self.at(key).merge(&sums, names);
+        for (key, sums) in &other.all {
+            self.at(&other.far.unpack(*key)).merge(sums, names);
         }
     }
 
@@ -194,13 +187,17 @@ impl Pairs {
     }
 
     /// The pairs in key order. Rolled-up pairs have no service name: they mix services.
-    pub(super) fn into_sorted(self) -> Vec<(PairKey, PairSums)> {
-        let mut all = self.all;
+    pub(super) fn into_sorted(mut self) -> Vec<(PairKey, PairSums)> {
         if self.level > 0 {
-            for (_, sums) in &mut all {
+            for (_, sums) in &mut self.all {
                 sums.service_name = 0;
             }
         }
+        if self.far.is_empty() {
+            self.all.sort_unstable_by_key(|(key, _)| *key);
+            return self.all.iter().map(|(key, sums)| (self.far.unpack(*key), *sums)).collect();
+        }
+        let mut all: Vec<_> = self.all.iter().map(|(key, sums)| (self.far.unpack(*key), *sums)).collect();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
     }
@@ -220,8 +217,11 @@ impl Pairs {
     fn roll_up(&mut self) {
         self.level += 1;
         self.index.clear();
+        let far = std::mem::take(&mut self.far);
         for (key, sums) in std::mem::take(&mut self.all) {
-            let at = self.place(rolled(key, self.level));
+            let key = rolled(far.unpack(key), self.level);
+            let key = self.far.pack(&key, &self.hasher);
+            let at = self.place(key);
             let to = &mut self.all[at as usize].1;
             to.egress.merge(&sums.egress);
             to.ingress.merge(&sums.ingress);
@@ -266,6 +266,8 @@ fn rolled(key: PairKey, level: u8) -> PairKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::orient::Service;
+    use crate::record::Action;
 
     fn key(peer: u32) -> PairKey {
         PairKey {
@@ -280,7 +282,7 @@ mod tests {
     }
 
     fn add(pairs: &mut Pairs, peer: u32, bytes: u64) {
-        pairs.at(key(peer)).egress.bytes += bytes;
+        pairs.at(&key(peer)).egress.bytes += bytes;
     }
 
     #[test]
@@ -332,7 +334,7 @@ mod tests {
         for i in 0..60_000_u32 {
             let mut k = key(i.wrapping_mul(0x9e37_79b9));
             k.port = i as u16;
-            pairs.at(k).egress.bytes += 1;
+            pairs.at(&k).egress.bytes += 1;
         }
         assert_eq!(pairs.level(), LEVEL_MAX);
         assert!(pairs.into_sorted().len() <= 2, "inside and outside");

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::hour::{EniClass, EniHour, EniId, FlowWindow, Hour, Role};
-use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, PairSums, peer_prefix};
+use super::pair_key::PairKey;
+use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairSums, peer_prefix};
 use super::shard::OpenEniHour;
 use crate::limits::OWN_ADDRESSES_MAX;
 use crate::net::Addr;

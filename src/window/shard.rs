@@ -7,8 +7,10 @@ use hashbrown::HashTable;
 
 use super::ObjectContext;
 use super::hour::{Coverage, EniId, Hour, Totals};
-use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, PairKey, Pairs};
-use super::vocabulary::{AWS_SERVICES, is_relay_type};
+use super::meta::{EniMeta, is_same, lossy};
+use super::pair_key::PairKey;
+use super::pairs::{Hasher, PROVEN_CLIENT, PROVEN_SERVED, Pairs};
+use super::vocabulary::AWS_SERVICES;
 use crate::limits::RECORD_BYTES_MAX;
 use crate::net::orient::{OwnSide, Service, orient, service_side};
 use crate::record::{Action, FlowRecord, LogStatus, SkipReason};
@@ -16,72 +18,6 @@ use std::hash::BuildHasher;
 
 /// Protocol number used when the format has no `protocol`: IANA reserves 255.
 pub const PROTOCOL_ABSENT: u8 = 255;
-
-/// What is known of an ENI beside its flows. Texts keep the largest value seen, so that the
-/// outcome does not depend on order when AWS's best-effort metadata disagrees with itself.
-#[derive(Clone, Debug, Default)]
-pub(super) struct EniMeta {
-    pub(super) vpc: Text,
-    pub(super) subnet: Text,
-    pub(super) instance: Text,
-    pub(super) group: Text,
-    /// The format has an instance column, an OK record left it empty, and `pkt-*` differed.
-    pub(super) forwards: bool,
-    /// `interface-type` names a relay.
-    pub(super) relay_type: bool,
-}
-
-/// A text that only grows in lexicographic order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Text(Option<Arc<str>>);
-
-impl Text {
-    #[inline]
-    fn note(&mut self, bytes: &[u8]) {
-        let is_known = bytes.is_empty() || self.0.as_deref().is_some_and(|h| is_same(h.as_bytes(), bytes));
-        if !is_known {
-            self.raise(bytes);
-        }
-    }
-
-    /// Takes a text when it is larger.
-    #[cold]
-    fn raise(&mut self, bytes: &[u8]) {
-        if self.0.as_deref().is_none_or(|have| have.as_bytes() < bytes) {
-            self.0 = Some(lossy(bytes));
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        if other.0 > self.0 {
-            self.0 = other.0;
-        }
-    }
-
-    pub(super) fn get(&self) -> Arc<str> {
-        self.0.clone().unwrap_or_else(|| Arc::from(""))
-    }
-}
-
-/// Whether two texts are equal, without a call for the lengths that ids have.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "seven calls a record; inlined they are a twentieth of adding it")]
-fn is_same(one: &[u8], two: &[u8]) -> bool {
-    if one.len() != two.len() {
-        return false;
-    }
-    let (Some(first), Some(second)) = (one.first_chunk::<8>(), two.first_chunk::<8>()) else {
-        return one == two;
-    };
-    let (Some(last), Some(other)) = (one.last_chunk::<16>(), two.last_chunk::<16>()) else {
-        return first == second && one.last_chunk::<8>() == two.last_chunk::<8>();
-    };
-    first == second && last == other && (one.len() <= 24 || one == two)
-}
-
-fn lossy(bytes: &[u8]) -> Arc<str> {
-    Arc::from(&*String::from_utf8_lossy(bytes))
-}
 
 /// One ENI in one open hour.
 #[derive(Clone, Debug, Default)]
@@ -94,13 +30,7 @@ pub(super) struct OpenEniHour {
 
 impl OpenEniHour {
     fn merge(&mut self, other: Self, names: &[Arc<str>]) {
-        let (meta, more) = (&mut self.meta, other.meta);
-        meta.vpc.merge(more.vpc);
-        meta.subnet.merge(more.subnet);
-        meta.instance.merge(more.instance);
-        meta.group.merge(more.group);
-        meta.forwards |= more.forwards;
-        meta.relay_type |= more.relay_type;
+        self.meta.merge(other.meta);
         self.coverage.add(&other.coverage);
         self.totals.add(&other.totals);
         self.pairs.merge(other.pairs, names);
@@ -115,13 +45,54 @@ struct Slot {
 }
 
 impl Slot {
-    #[inline]
-    fn hour(&mut self, hour: Hour) -> &mut OpenEniHour {
-        let at = self.hours.iter().rposition(|(h, _)| *h == hour).unwrap_or_else(|| {
+    fn hour_at(&mut self, hour: Hour) -> usize {
+        self.hours.iter().rposition(|(h, _)| *h == hour).unwrap_or_else(|| {
             self.hours.push((hour, OpenEniHour::default()));
             self.hours.len() - 1
-        });
+        })
+    }
+
+    fn hour(&mut self, hour: Hour) -> &mut OpenEniHour {
+        let at = self.hour_at(hour);
         &mut self.hours[at].1
+    }
+}
+
+/// An open hour: its slot, and its place among the slot's hours.
+#[derive(Clone, Copy, Debug, Default)]
+struct Located {
+    slot: u32,
+    hour: u32,
+}
+
+/// Where a record went, and which others go there too.
+#[derive(Clone, Debug, Default)]
+struct Last {
+    place: Located,
+    /// Seconds of that hour that lie in the period asked for. None at first.
+    from_second: i64,
+    to_second: i64,
+    context: ObjectContext,
+    /// Whether the record named its account and its region; else they are the object's.
+    has_account: bool,
+    has_region: bool,
+}
+
+impl Last {
+    /// Whether a record of the object described by `context`, which ends at `end`, goes there. Then
+    /// it is neither late nor outside the period, because the last one was not.
+    #[inline]
+    fn holds(&self, record: &FlowRecord<'_>, end: i64, context: &ObjectContext, slots: &[Slot]) -> bool {
+        if end < self.from_second || end >= self.to_second || !self.context.is_same(context) {
+            return false;
+        }
+        let Some(Slot { id, .. }) = slots.get(self.place.slot as usize) else { return false };
+        let holds_place = |own: &str, given: &[u8], has: bool| {
+            if given.is_empty() { !has } else { has && is_same(own.as_bytes(), given) }
+        };
+        is_same(id.eni.as_bytes(), record.eni)
+            && holds_place(&id.account, record.account, self.has_account)
+            && holds_place(&id.region, record.region, self.has_region)
     }
 }
 
@@ -140,8 +111,8 @@ pub struct Shard {
     hasher: Hasher,
     /// AWS service names; index 0 is the empty name.
     service_names: Vec<Arc<str>>,
-    /// The slot of the last record: neighbours in an object are often of one ENI.
-    last: u32,
+    /// Where the last record went: neighbours in an object are often of one ENI and hour.
+    last: Last,
     /// Records outside `--from/--to`, which belong to no hour of this run.
     pub out_of_period_records: u64,
     /// Earliest and latest `end` taken, Unix seconds.
@@ -155,7 +126,7 @@ impl Default for Shard {
             index: HashTable::new(),
             hasher: Hasher::default(),
             service_names: vec![Arc::from("")],
-            last: 0,
+            last: Last::default(),
             out_of_period_records: 0,
             seconds: None,
         }
@@ -174,10 +145,36 @@ impl Shard {
         record: &FlowRecord<'_>,
         context: &ObjectContext,
     ) -> Result<Option<Hour>, SkipReason> {
+        let end = record.end.or(record.start).or(context.named_second);
+        let place = match end {
+            Some(end) if self.last.holds(record, end, context, &self.slots) => self.last.place,
+            _ => match self.locate(record, context, end)? {
+                Some(place) => place,
+                None => return Ok(None),
+            },
+        };
+        let end = end.ok_or(SkipReason::NoEventTime)?;
+        let service = self.service_index(record);
+        let Self { slots, service_names, .. } = self;
+        let (hour, open) = &mut slots[place.slot as usize].hours[place.hour as usize];
+        self.seconds = Some(self.seconds.map_or((end, end), |(a, b)| (a.min(end), b.max(end))));
+        open.note(record, end, service, service_names);
+        Ok(Some(*hour))
+    }
+
+    /// Finds where a record belongs and remembers it; `None` when it came too late or lies outside
+    /// the period, which is then counted.
+    #[inline(never)]
+    fn locate(
+        &mut self,
+        record: &FlowRecord<'_>,
+        context: &ObjectContext,
+        end: Option<i64>,
+    ) -> Result<Option<Located>, SkipReason> {
         if record.eni.is_empty() {
             return Err(SkipReason::NoInterface);
         }
-        let end = record.end.or(record.start).or(context.named_second).ok_or(SkipReason::NoEventTime)?;
+        let end = end.ok_or(SkipReason::NoEventTime)?;
         if !TIME_RANGE.contains(&end) {
             return Err(SkipReason::TimeOutOfRange);
         }
@@ -186,24 +183,29 @@ impl Shard {
             return Ok(None);
         }
         let hour = Hour::of_second(end);
-        let service = self.service_index(record);
         let at = self.slot(record, context);
-        let Self { slots, service_names, .. } = self;
         if let Some(arrived) = context.arrived_late(hour) {
             if arrived.start_second() >= context.to_second {
                 self.out_of_period_records += 1;
                 return Ok(None);
             }
             // Its own hour has closed and must not open again: it counts in the hour it came in.
-            let open = slots[at].hour(arrived);
-            open.note_meta(record);
+            let open = self.slots[at].hour(arrived);
+            open.meta.note(record);
             open.coverage.late_records += 1;
             return Ok(None);
         }
-        let open = slots[at].hour(hour);
-        self.seconds = Some(self.seconds.map_or((end, end), |(a, b)| (a.min(end), b.max(end))));
-        open.note(record, end, service, service_names);
-        Ok(Some(hour))
+        let place = Located { slot: at as u32, hour: self.slots[at].hour_at(hour) as u32 };
+        let last = &mut self.last;
+        last.place = place;
+        last.from_second = hour.start_second().max(context.from_second).max(TIME_RANGE.start);
+        last.to_second = hour.end_second().min(context.to_second).min(TIME_RANGE.end);
+        last.has_account = !matches!(record.account, b"" | b"unknown");
+        last.has_region = !record.region.is_empty();
+        if !last.context.is_same(context) {
+            last.context = context.clone();
+        }
+        Ok(Some(place))
     }
 
     /// Adds everything in `other`.
@@ -253,8 +255,8 @@ impl Shard {
                     id_hash(hasher, slots[i as usize].id.eni.as_bytes())
                 });
             }
-            self.last = 0;
         }
+        self.last = Last::default();
         taken.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         (taken, self.service_names.clone().into())
     }
@@ -271,7 +273,6 @@ impl Shard {
     }
 
     /// The slot a record belongs to.
-    #[inline]
     fn slot(&mut self, record: &FlowRecord<'_>, context: &ObjectContext) -> usize {
         let account = match record.account {
             b"" | b"unknown" => context.account.as_bytes(),
@@ -283,16 +284,13 @@ impl Shard {
                 && is_same(slot.id.account.as_bytes(), account)
                 && is_same(slot.id.region.as_bytes(), region)
         };
-        if self.slots.get(self.last as usize).is_some_and(is) {
-            return self.last as usize;
-        }
         let hash = id_hash(&self.hasher, record.eni);
         let found = self.index.find(hash, |&i| is(&self.slots[i as usize])).copied();
-        self.last = found.unwrap_or_else(|| {
+        let at = found.unwrap_or_else(|| {
             let id = EniId { account: lossy(account), region: lossy(region), eni: lossy(record.eni) };
             self.new_slot(id)
         });
-        self.last as usize
+        at as usize
     }
 
     fn slot_of(&mut self, id: &EniId) -> usize {
@@ -353,7 +351,7 @@ impl OpenEniHour {
     /// Adds one record that belongs to this ENI-hour.
     #[inline]
     fn note(&mut self, record: &FlowRecord<'_>, end: i64, services: (u16, u16), names: &[Arc<str>]) {
-        self.note_meta(record);
+        self.meta.note(record);
         match record.status {
             LogStatus::Ok => {}
             LogStatus::NoData => {
@@ -399,7 +397,7 @@ impl OpenEniHour {
             side: at.side,
             action: record.action,
         };
-        let sums = self.pairs.at(key);
+        let sums = self.pairs.at(&key);
         let way = if at.egress { &mut sums.egress } else { &mut sums.ingress };
         way.bytes = way.bytes.saturating_add(bytes);
         way.packets = way.packets.saturating_add(record.packets.unwrap_or(0));
@@ -413,22 +411,6 @@ impl OpenEniHour {
         sums.first_second = sums.first_second.min(start.clamp(0, i64::from(u32::MAX)) as u32);
         sums.last_second = sums.last_second.max(end.clamp(0, i64::from(u32::MAX)) as u32);
         sums.name(if at.egress { services.1 } else { services.0 }, names);
-    }
-
-    #[inline]
-    fn note_meta(&mut self, record: &FlowRecord<'_>) {
-        let meta = &mut self.meta;
-        meta.vpc.note(record.vpc);
-        meta.subnet.note(record.subnet);
-        meta.instance.note(record.instance);
-        meta.group.note(record.group);
-        if !record.interface_type.is_empty() && !meta.relay_type {
-            meta.relay_type = is_relay_type(record.interface_type);
-        }
-        if record.has_instance_column && record.instance.is_empty() && !meta.forwards {
-            let differs = |packet: Option<_>, shown| packet.is_some() && packet != shown;
-            meta.forwards = differs(record.pkt_src, record.src) || differs(record.pkt_dst, record.dst);
-        }
     }
 }
 

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use outflow::alert::Alert;
 use outflow::config::Config;
 use outflow::scan::{Found, ObjectRef, Progress, ScanOptions, Seen, scan};
-use outflow::simulate::{Plan, SimulateOptions, plan, write_objects};
+use outflow::simulate::{AttackMix, Plan, SimFormat, SimulateOptions, plan, write_objects};
+
+/// Long enough for an emission threshold, which needs seven scored days.
+pub const EVENTFUL_DAYS: u32 = 10;
 
 /// Says nothing and never stops.
 pub struct Quiet;
@@ -32,6 +35,23 @@ pub fn write_fleet(options: &SimulateOptions, root: &Path) -> Plan {
     })
     .unwrap();
     plan
+}
+
+/// Ten interfaces that show every family of attacks from the fifth day on, in few records. Days of
+/// it, to be told anything, are at least `EVENTFUL_DAYS`.
+pub fn eventful_fleet() -> SimulateOptions {
+    SimulateOptions {
+        seed: 4_242,
+        enis: 10,
+        days: EVENTFUL_DAYS,
+        attack_from_day: 5,
+        interval_seconds: 600,
+        format: SimFormat::V5,
+        density: 0.05,
+        attacks: AttackMix::All,
+        attacks_per_family: 1,
+        ..SimulateOptions::default()
+    }
 }
 
 /// The objects below `root`.

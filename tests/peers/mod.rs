@@ -1,4 +1,5 @@
-//! AWS services as real protocol peers: `MiniStack`, in a Python environment of its own.
+//! AWS services as real protocol peers, each in a Python environment of its own: `MiniStack`, and moto,
+//! whose events differ.
 
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 #![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
@@ -13,6 +14,7 @@ pub mod venv;
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,34 +28,52 @@ pub const REGION: &str = "eu-west-1";
 pub const ACCOUNT: &str = "000000000000";
 
 /// A running peer. Dropping it ends it.
-pub struct MiniStack {
+pub struct Peer {
     pub url: String,
     child: Child,
 }
 
-impl Drop for MiniStack {
+pub type MiniStack = Peer;
+
+impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl MiniStack {
-    /// A peer of its own; `None`, said aloud, on a machine that has no way to it.
+impl Peer {
+    /// `MiniStack`; `None`, said aloud, on a machine that has no way to it.
     pub fn start() -> Option<Self> {
-        let venv = match venv::with(MINISTACK) {
-            Ok(venv) => venv,
-            Err(needs) => {
-                eprintln!("not run: {needs}");
-                return None;
-            }
-        };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = fs::File::create(venv.join(format!("ministack-{port}.log"))).unwrap();
-        let child = Command::new(venv.join("bin/ministack"))
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("MINISTACK_REGION", REGION)
+        Self::run(MINISTACK, &[MINISTACK], "/_ministack/health", |venv, port| {
+            let mut command = Command::new(venv.join("bin/ministack"));
+            command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port);
+            command.env("MINISTACK_REGION", REGION);
+            command
+        })
+    }
+
+    /// moto; `None`, said aloud, on a machine that has no way to it.
+    pub fn moto() -> Option<Self> {
+        Self::run("moto", &venv::MOTO, "/moto-api/data.json", |venv, port| {
+            let mut command = Command::new(venv.join("bin/moto_server"));
+            command.args(["-H", "127.0.0.1", "-p", port]).env("MOTO_ACCOUNT_ID", ACCOUNT);
+            command
+        })
+    }
+
+    /// Runs what `command` makes of an environment and a port, until it answers at `health`.
+    fn run(
+        name: &str,
+        packages: &[&str],
+        health: &str,
+        command: impl FnOnce(&Path, &str) -> Command,
+    ) -> Option<Self> {
+        let venv = venv::with(name, packages).map_err(|needs| eprintln!("not run: {needs}")).ok()?;
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let path = venv.join(format!("log-{port}"));
+        let log = fs::File::create(&path).unwrap();
+        let child = command(&venv, &port)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -61,10 +81,10 @@ impl MiniStack {
             .unwrap();
         let mut peer = Self { url: format!("http://127.0.0.1:{port}"), child };
         let start = Instant::now();
-        while http::get(&peer.url, "/_ministack/health").is_none_or(|(status, _)| status != 200) {
+        while http::get(&peer.url, health).is_none_or(|(status, _)| status != 200) {
             let ended = peer.child.try_wait().unwrap();
-            assert!(ended.is_none(), "MiniStack ended: see {}/ministack-{port}.log", venv.display());
-            assert!(start.elapsed() < READY_WITHIN, "MiniStack is not ready: see {}", venv.display());
+            assert!(ended.is_none(), "{name} ended: see {}", path.display());
+            assert!(start.elapsed() < READY_WITHIN, "{name} is not ready: see {}", path.display());
             std::thread::sleep(Duration::from_millis(50));
         }
         Some(peer)

@@ -81,7 +81,11 @@ impl Faults {
             return Ok(assumed_role());
         }
         match &trouble {
-            Some(Trouble::Refused(status, code, message)) => return Ok(refusal(*status, code, message)),
+            Some(Trouble::Refused(status, code, message)) => {
+                // Who is still sending would hear of a broken connection only.
+                let _ = request.into_body().collect().await;
+                return Ok(refusal(*status, code, message));
+            }
             Some(Trouble::Redirected(region)) => {
                 let mut response = refusal(301, "PermanentRedirect", "use another endpoint");
                 let name = HeaderName::from_static("x-amz-bucket-region");

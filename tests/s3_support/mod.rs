@@ -24,8 +24,8 @@ use store::Store;
 
 /// The region that requests are signed for.
 pub const REGION: &str = "eu-west-1";
-const ACCESS_KEY: &str = "AKIDEXAMPLE";
-const SECRET_KEY: &str = "secret";
+pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub const SECRET_KEY: &str = "secret";
 
 /// A running server. Dropping it ends it.
 pub struct Server {

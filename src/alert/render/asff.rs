@@ -18,12 +18,15 @@ const TITLE_CHARS_MAX: usize = 256;
 const DESCRIPTION_CHARS_MAX: usize = 1_024;
 /// Characters of a value of `ProductFields`.
 const FIELD_CHARS_MAX: usize = 2_048;
+/// Characters of an account, a region, an interface or an instance. Real ones have less than 40; without
+/// a bound a finding could be larger than the 240 KB that Security Hub takes.
+const WORD_CHARS_MAX: usize = 128;
 /// Resources of a finding.
 const RESOURCES_MAX: usize = 32;
 
 /// One element of `Findings` of `BatchImportFindings`.
 pub fn asff(alert: &Alert) -> Value {
-    let (account, region) = (safe(&alert.account), safe(&alert.region));
+    let (account, region) = (word(&alert.account), word(&alert.region));
     let partition = partition(&region);
     let severity = alert.severity.as_str();
     let types = ["Effects/Data Exfiltration", "Unusual Behaviors/Network Flow"];
@@ -40,10 +43,10 @@ pub fn asff(alert: &Alert) -> Value {
         "Region": region,
         "AwsAccountId": account,
         "Types": types,
-        "FirstObservedAt": safe(&alert.first_seen),
-        "LastObservedAt": safe(&alert.last_seen),
-        "CreatedAt": safe(&alert.emitted_at),
-        "UpdatedAt": safe(&alert.emitted_at),
+        "FirstObservedAt": word(&alert.first_seen),
+        "LastObservedAt": word(&alert.last_seen),
+        "CreatedAt": word(&alert.emitted_at),
+        "UpdatedAt": word(&alert.emitted_at),
         "Severity": { "Label": severity, "Original": format!("{:.2} bits", alert.score) },
         "Title": cut(&title, TITLE_CHARS_MAX),
         "Description": cut(&safe(&alert.sentence), DESCRIPTION_CHARS_MAX),
@@ -57,6 +60,11 @@ pub fn asff(alert: &Alert) -> Value {
         finding["Network"] = network;
     }
     finding
+}
+
+/// A name out of the logs.
+fn word(text: &str) -> String {
+    cut(&safe(text), WORD_CHARS_MAX)
 }
 
 /// The partition that a region's ARNs are in.
@@ -89,8 +97,8 @@ fn fields(alert: &Alert) -> Map<String, Value> {
 }
 
 fn resources(alert: &Alert, partition: &str) -> Vec<Value> {
-    let (account, region) = (safe(&alert.account), safe(&alert.region));
-    let arn = |kind: &str, id: &str| format!("arn:{partition}:ec2:{region}:{account}:{kind}/{}", safe(id));
+    let (account, region) = (word(&alert.account), word(&alert.region));
+    let arn = |kind: &str, id: &str| format!("arn:{partition}:ec2:{region}:{account}:{kind}/{}", word(id));
     let resource =
         |of: &str, arn: String| json!({ "Type": of, "Id": arn, "Partition": partition, "Region": region });
     let mut enis: Vec<&str> = vec![&alert.eni];
@@ -150,7 +158,8 @@ mod tests {
 
     #[test]
     fn limits_hold_whatever_the_logs_say() {
-        let finding = asff(&hostile(&"\u{1b}[31m<script>\u{202e}".repeat(200), 50));
+        let finding = asff(&hostile(&"\u{1b}[31m<script>\u{202e}".repeat(2_000), 50));
+        assert!(finding.to_string().len() < 240_000);
         let chars = |name: &str| finding[name].as_str().unwrap().chars().count();
         assert!(chars("Title") <= TITLE_CHARS_MAX && chars("Description") <= DESCRIPTION_CHARS_MAX);
         assert!(finding["Resources"].as_array().unwrap().len() <= RESOURCES_MAX);

@@ -63,7 +63,7 @@ pub(super) fn text(alert: &Alert) -> String {
     out
 }
 
-fn what(alert: &Alert) -> String {
+pub(super) fn what(alert: &Alert) -> String {
     format!(
         "{} sent, {} received; {} flow records",
         bytes(alert.egress_bytes as f64),
@@ -72,7 +72,7 @@ fn what(alert: &Alert) -> String {
     )
 }
 
-fn from(alert: &Alert) -> String {
+pub(super) fn from(alert: &Alert) -> String {
     let mut text = alert.eni.clone();
     let known = [&alert.instance, &alert.vpc, &alert.subnet].map(String::as_str);
     for part in known.into_iter().filter(|part| !part.is_empty()) {
@@ -82,7 +82,7 @@ fn from(alert: &Alert) -> String {
     text
 }
 
-fn score(alert: &Alert) -> String {
+pub(super) fn score(alert: &Alert) -> String {
     let line = alert.threshold.map(|bits| format!("; the budget's threshold is {bits:.1}"));
     format!("{:.1} bits; told by: {}{}", alert.score, alert.emitted_reason, line.unwrap_or_default())
 }
@@ -95,7 +95,7 @@ fn baseline(alert: &Alert) -> String {
     )
 }
 
-fn coverage(alert: &Alert) -> String {
+pub(super) fn coverage(alert: &Alert) -> String {
     let coverage = &alert.coverage;
     format!(
         "{:.0} % of {} h seen; {} five-minute objects missing, {} SKIPDATA records, {} late",

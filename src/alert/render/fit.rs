@@ -88,7 +88,7 @@ fn shorten(value: &mut Value, chars: usize) {
 
 /// JSON with those characters as escapes that JSON allows bare and a terminal or SNS does not bear.
 /// They can only stand in strings, so this changes no meaning.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_control() || hides(c) {

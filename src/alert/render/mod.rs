@@ -4,6 +4,8 @@
 //! escapes what could drive a terminal or hide in an email, and bounds what could be too long.
 
 mod asff;
+mod chat;
+mod digest;
 mod email;
 mod fit;
 mod ocsf;
@@ -11,6 +13,7 @@ mod plain;
 pub mod sns;
 
 pub use asff::asff;
+pub use digest::digest;
 pub use ocsf::ocsf;
 pub(crate) use plain::safe;
 

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{email, fit, plain};
+use super::{chat, email, fit, plain};
 use crate::alert::Alert;
 use crate::alert::text::bytes;
 use crate::limits::{SNS_MESSAGE_BYTES_MAX, SNS_SUBJECT_CHARS_MAX};
@@ -24,7 +24,7 @@ const NUMBER_MAX: f64 = 1e9;
 pub struct Attribute {
     /// Its name.
     pub name: &'static str,
-    /// `String` or `Number`.
+    /// `String`, `Number`, or `String.Array`: a JSON list of texts.
     pub data_type: &'static str,
     /// Its value, never empty.
     pub value: String,
@@ -33,7 +33,7 @@ pub struct Attribute {
 /// A message that SNS will take. Its structure is `json`: one text for each kind of subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The alert's id.
+    /// The alert's id, or that of a digest.
     pub alert_id: String,
     /// The subject of an email: printable ASCII, at most `SNS_SUBJECT_CHARS_MAX` characters.
     pub subject: String,
@@ -49,7 +49,7 @@ pub struct Entry {
 
 /// The message's texts, by the protocol of the subscription.
 #[derive(Serialize)]
-struct Texts<'a> {
+pub(super) struct Texts<'a> {
     default: &'a str,
     email: &'a str,
     sqs: &'a str,
@@ -59,8 +59,27 @@ struct Texts<'a> {
     firehose: &'a str,
 }
 
+impl<'a> Texts<'a> {
+    /// One line, a text for people, JSON for machines, and what chats get by `https`, if they do.
+    pub(super) fn new(default: &'a str, email: &'a str, json: &'a str, chat: Option<&'a str>) -> Self {
+        let https = chat.unwrap_or(json);
+        Self { default, email, sqs: json, lambda: json, http: json, https, firehose: json }
+    }
+}
+
+/// What a topic and its subscribers ask of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// The topic is FIFO.
+    pub is_fifo: bool,
+    /// Its `https` subscribers are chats of Amazon Q Developer (AWS Chatbot), and get their
+    /// notification instead of the JSON for machines.
+    pub is_chat: bool,
+}
+
 /// The message for `alert`, within all limits whatever the alert holds.
-pub fn entry(alert: &Alert, is_fifo: bool) -> Entry {
+pub fn entry(alert: &Alert, form: Form) -> Entry {
+    let Form { is_fifo, is_chat } = form;
     let attributes = attributes(alert);
     let room =
         SNS_MESSAGE_BYTES_MAX - attributes.iter().map(Attribute::bytes).sum::<usize>() - ID_CHARS_MAX * 3;
@@ -68,7 +87,7 @@ pub fn entry(alert: &Alert, is_fifo: bool) -> Entry {
     Entry {
         alert_id: alert.id.clone(),
         subject: subject(alert),
-        message: message(alert, room),
+        message: message(alert, room, is_chat),
         attributes,
         group_id: is_fifo.then(|| fifo_id(format!("{}/{}", alert.account, alert.eni))),
         deduplication_id: is_fifo.then(|| fifo_id(revision)),
@@ -115,7 +134,7 @@ impl Entry {
 }
 
 /// One line for the list of an inbox.
-fn subject(alert: &Alert) -> String {
+pub(super) fn subject(alert: &Alert) -> String {
     let update = if alert.revision > 1 { format!(" (update {})", alert.revision) } else { String::new() };
     let verb = if alert.role == "served" { "served" } else { "sent" };
     let to = if alert.peer.is_empty() { &alert.destination } else { &alert.peer };
@@ -139,23 +158,16 @@ fn subject(alert: &Alert) -> String {
 }
 
 /// The texts for all protocols, in at most `room` bytes: the least measure always fits.
-fn message(alert: &Alert, room: usize) -> String {
+fn message(alert: &Alert, room: usize, is_chat: bool) -> String {
     let (short, email) = (email::short(alert), email::text(alert));
+    let chat = is_chat.then(|| chat::alert(alert));
     let mut message = String::new();
     for measure in fit::MEASURES {
         let json = fit::json(alert, measure);
         if json.len() > room && measure != fit::LEAST {
             continue;
         }
-        let texts = Texts {
-            default: &short,
-            email: &email,
-            sqs: &json,
-            lambda: &json,
-            http: &json,
-            https: &json,
-            firehose: &json,
-        };
+        let texts = Texts::new(&short, &email, &json, chat.as_deref());
         message = serde_json::to_string(&texts).expect("texts are texts");
         if message.len() <= room {
             break;
@@ -187,7 +199,7 @@ fn attributes(alert: &Alert) -> Vec<Attribute> {
 }
 
 /// A number that filter policies can compare: at most 1e9, at most four decimals.
-fn decimal(value: f64) -> String {
+pub(super) fn decimal(value: f64) -> String {
     let bounded = if value.is_nan() { 0.0 } else { value.clamp(-NUMBER_MAX, NUMBER_MAX) };
     ((bounded * 10_000.0).round() / 10_000.0).to_string()
 }
@@ -206,6 +218,8 @@ mod tests {
     use super::super::tests::{alert, hostile};
     use super::*;
 
+    const FIFO: Form = Form { is_fifo: true, is_chat: false };
+
     fn texts(entry: &Entry) -> Map<String, Value> {
         serde_json::from_str(&entry.message).unwrap()
     }
@@ -213,7 +227,7 @@ mod tests {
     #[test]
     fn people_get_text_and_machines_the_line_of_the_contract() {
         let alert = alert();
-        let entry = entry(&alert, false);
+        let entry = entry(&alert, Form::default());
         let texts = texts(&entry);
         let line = serde_json::to_string(&alert).unwrap();
         for protocol in ["sqs", "lambda", "http", "https", "firehose"] {
@@ -226,8 +240,18 @@ mod tests {
     }
 
     #[test]
+    fn a_chat_gets_its_notification_and_the_others_what_they_get_without() {
+        let form = Form { is_fifo: false, is_chat: true };
+        let (mut with, without) = (texts(&entry(&alert(), form)), texts(&entry(&alert(), Form::default())));
+        let chat: Value = serde_json::from_str(with["https"].as_str().unwrap()).unwrap();
+        assert_eq!(chat["metadata"]["threadId"], "b36282999835f4de9c08");
+        with["https"] = without["https"].clone();
+        assert_eq!(with, without);
+    }
+
+    #[test]
     fn attributes_are_what_filter_policies_ask_for() {
-        let entry = entry(&alert(), false);
+        let entry = entry(&alert(), Form::default());
         let got: Vec<_> = entry.attributes.iter().map(|a| (a.name, a.data_type, a.value.as_str())).collect();
         assert_eq!(
             got,
@@ -247,10 +271,10 @@ mod tests {
     #[test]
     fn a_fifo_topic_orders_by_eni_and_drops_repeats_of_a_revision() {
         let mut alert = alert();
-        let first = entry(&alert, true);
+        let first = entry(&alert, FIFO);
         assert_eq!(first.group_id.as_deref(), Some("111111111111/eni-0123456789abcdef0"));
         alert.revision = 2;
-        let second = entry(&alert, true);
+        let second = entry(&alert, FIFO);
         assert_eq!(first.group_id, second.group_id);
         assert_ne!(first.deduplication_id, second.deduplication_id);
         assert!(second.subject.starts_with("HIGH (update 2): eni-"), "{}", second.subject);
@@ -260,20 +284,20 @@ mod tests {
     fn what_guardduty_alone_says_is_not_called_a_transfer() {
         let mut alert = alert();
         alert.guardduty.status = "alone".into();
-        let subject = entry(&alert, false).subject;
+        let subject = entry(&alert, Form::default()).subject;
         assert_eq!(subject, "HIGH: eni-0123456789abcdef0: GuardDuty Backdoor:EC2/C&CActivity.B");
     }
 
     #[test]
     fn an_entry_is_what_the_aws_cli_takes() {
-        let value: Value = serde_json::from_str(&entry(&alert(), true).to_json()).unwrap();
+        let value: Value = serde_json::from_str(&entry(&alert(), FIFO).to_json()).unwrap();
         assert_eq!(value["MessageAttributes"]["severity_number"]["StringValue"], "3");
         assert_eq!(value["MessageStructure"], "json");
         assert_eq!(value["MessageGroupId"], "111111111111/eni-0123456789abcdef0");
     }
 
     fn check(alert: &Alert) {
-        let entry = entry(alert, true);
+        let entry = entry(alert, Form { is_fifo: true, is_chat: true });
         assert!(entry.bytes() <= SNS_MESSAGE_BYTES_MAX, "{} bytes", entry.bytes());
         let subject = &entry.subject;
         assert!(subject.len() <= SNS_SUBJECT_CHARS_MAX, "{subject}");

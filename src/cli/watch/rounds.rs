@@ -58,6 +58,8 @@ struct Progress {
     errors: u32,
     /// When alerts that SNS did not take are offered again.
     offer_after: Instant,
+    /// It is about to end: nothing waits for more.
+    is_last: bool,
 }
 
 impl Rounds<'_> {
@@ -73,7 +75,9 @@ impl Rounds<'_> {
             given_back: false,
             errors: 0,
             offer_after: start,
+            is_last: false,
         };
+        self.outlet.look(self.engine.outbox(), now_second());
         let mut is_first = true;
         while !interrupted() && !self.is_drained(&at) {
             match self.round(&mut at) {
@@ -90,6 +94,7 @@ impl Rounds<'_> {
             self.engine.settle()?;
         }
         at.offer_after = now();
+        at.is_last = true;
         self.keep(&mut at)?;
         self.engine.checkpoint()?;
         Ok(if self.engine.outbox().is_empty() { 0 } else { PARTIAL })
@@ -117,6 +122,7 @@ impl Rounds<'_> {
             self.observer.note(&Event::Received { messages, lag_seconds });
             self.absorb(received, at)?;
         }
+        self.outlet.look(self.engine.outbox(), now_second());
         let waited = now().duration_since(at.last_checkpoint).as_secs();
         let has_work = !at.done.is_empty() || self.has_offers(at);
         let is_due = at.objects >= self.args.checkpoint_objects as usize
@@ -191,17 +197,18 @@ impl Rounds<'_> {
         self.observer.note(&Event::Deleted { messages, left });
         at.done.clear();
         if self.has_offers(at) {
-            self.outlet.drain(&mut self.engine, &*self.observer)?;
-            // What is left was refused.
-            let is_refused = !self.engine.outbox().is_empty();
+            let is_refused =
+                self.outlet.drain(&mut self.engine, &*self.observer, now_second(), at.is_last)?;
             at.offer_after = if is_refused { now() + OFFER_AGAIN } else { now() };
         }
         Ok(())
     }
 
-    /// Whether alerts wait, and it is time to offer them.
+    /// Whether alerts are due, and it is time to offer them.
     fn has_offers(&self, at: &Progress) -> bool {
-        !self.engine.outbox().is_empty() && now() >= at.offer_after
+        let outbox = self.engine.outbox();
+        let is_due = at.is_last && !outbox.is_empty() || self.outlet.is_due(outbox, now_second());
+        is_due && now() >= at.offer_after
     }
 
     /// Waits after an error that may pass.

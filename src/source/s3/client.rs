@@ -14,24 +14,24 @@ use crate::aws;
 use crate::config;
 use crate::error::Error;
 
-/// A bucket that can be read. Equal when the name is: all reading of one run goes one way.
+/// A bucket that can be reached. Equal when the name is: all reading of one run goes one way.
 pub struct Bucket {
-    pub(super) name: String,
-    pub(super) client: Client,
+    pub(crate) name: String,
+    pub(crate) client: Client,
     /// Where requests go to, when not to AWS.
-    pub(super) endpoint_url: Option<String>,
-    pub(super) role_arn: Option<String>,
-    pub(super) expected_owner: Option<String>,
-    pub(super) payer: Option<RequestPayer>,
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) expected_owner: Option<String>,
+    pub(crate) payer: Option<RequestPayer>,
     /// How long a body may stand still.
-    pub(super) stall: Duration,
+    pub(crate) stall: Duration,
     /// How often a body is asked for.
-    pub(super) attempts: u32,
+    pub(crate) attempts: u32,
 }
 
 impl Bucket {
     /// The wait before attempt `attempt` (from 1) is repeated.
-    pub(super) fn backoff(&self, attempt: u32) -> Duration {
+    pub(crate) fn backoff(&self, attempt: u32) -> Duration {
         aws::backoff(self.stall, attempt)
     }
 }
@@ -51,7 +51,7 @@ impl PartialEq for Bucket {
 impl Eq for Bucket {}
 
 /// Sets up the way to the bucket `name`. Nothing is sent yet.
-pub(super) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Bucket>, Error> {
+pub(crate) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Bucket>, Error> {
     let own = options.of_bucket(name);
     let base = aws::load(options, own.region.as_deref()).await?;
     if base.region().is_none() {

@@ -12,15 +12,19 @@ use crate::aws::fault::{self, Fault, Symptom, symptom};
 
 /// What was asked of S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(crate) enum Doing {
     /// Listing a bucket.
     List,
     /// Reading an object.
     Get,
+    /// Writing an object.
+    Put,
+    /// Removing an object.
+    Remove,
 }
 
 /// Explains why `doing` failed.
-pub(super) fn fault<E>(error: &SdkError<E, HttpResponse>, bucket: &Bucket, doing: Doing) -> Fault
+pub(crate) fn fault<E>(error: &SdkError<E, HttpResponse>, bucket: &Bucket, doing: Doing) -> Fault
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -70,11 +74,19 @@ fn explain(symptom: &Symptom, way: &Way<'_>, doing: Doing) -> Fault {
         "PreconditionFailed" => {
             Fault::new("it changed since it was listed", "run again to read it as it is now")
         }
+        "AccessControlListNotSupported" | "InvalidEncryptionAlgorithmError" | "InvalidArgument"
+            if doing == Doing::Put =>
+        {
+            Fault::new(
+                format!("bucket {bucket} does not take it: {message}"),
+                "see what its policy asks of encryption: --sse, --sse-kms-key-id",
+            )
+        }
         "InvalidObjectState" => Fault::new(
             "it is archived in Glacier",
             "restore it first (aws s3api restore-object), or leave its time out with --from",
         ),
-        _ if is_kms(symptom) => kms(symptom, message),
+        _ if is_kms(symptom) => kms(symptom, message, doing),
         "AccessDenied" | "AllAccessDisabled" | "Forbidden" => denied(message, way, doing),
         _ if symptom.status == 403 => denied(message, way, doing),
         "SlowDown" | "ServiceUnavailable" | "InternalError" | "RequestTimeout" => Fault::new(
@@ -117,7 +129,7 @@ fn is_kms(symptom: &Symptom) -> bool {
         || symptom.message.contains("KMS key")
 }
 
-fn kms(symptom: &Symptom, message: &str) -> Fault {
+fn kms(symptom: &Symptom, message: &str, doing: Doing) -> Fault {
     if symptom.code.starts_with("KMS.") {
         return Fault::new(
             format!("the KMS key of the object cannot be used: {message}"),
@@ -125,10 +137,15 @@ fn kms(symptom: &Symptom, message: &str) -> Fault {
         );
     }
     let key = fault::kms_key(message).unwrap_or("the key of the object");
+    // A multipart upload reads its own parts.
+    let (what, actions) = match doing {
+        Doing::Put => ("encrypt", "kms:GenerateDataKey and kms:Decrypt"),
+        _ => ("decrypt", "kms:Decrypt"),
+    };
     Fault::new(
-        format!("not allowed to decrypt with KMS: {message}"),
+        format!("not allowed to {what} with KMS: {message}"),
         format!(
-            "allow kms:Decrypt on {key}, in your policy and, for another account's key, in the key's policy"
+            "allow {actions} on {key}, in your policy and, for another account's key, in the key's policy"
         ),
     )
 }
@@ -140,6 +157,8 @@ fn denied(message: &str, way: &Way<'_>, doing: Doing) -> Fault {
     let (what, allow) = match doing {
         Doing::List => ("list the bucket", format!("s3:ListBucket on arn:aws:s3:::{bucket}")),
         Doing::Get => ("read the object", format!("s3:GetObject on arn:aws:s3:::{bucket}/*")),
+        Doing::Put => ("write to the bucket", format!("s3:PutObject on arn:aws:s3:::{bucket}/*")),
+        Doing::Remove => ("remove from the bucket", format!("s3:DeleteObject on arn:aws:s3:::{bucket}/*")),
     };
     let place = match (message.contains("VPC endpoint policy"), message.contains("explicit deny")) {
         (true, _) => "in the VPC endpoint's policy",
@@ -222,6 +241,12 @@ mod tests {
         assert!(got.1.contains("kms:Decrypt on arn:aws:kms:eu-west-1:222222222222:key/abc,"), "{}", got.1);
         assert!(explained("KMS.DisabledException", 400, "is disabled", Doing::Get).1.contains("enable"));
         assert!(explained("AccessDenied", 403, "Access Denied", Doing::Get).1.contains("s3:GetObject on"));
+        assert!(explained("AccessDenied", 403, "Access Denied", Doing::Put).1.contains("s3:PutObject on"));
+        assert!(
+            explained("AccessDenied", 403, text, Doing::Put)
+                .1
+                .contains("kms:GenerateDataKey and kms:Decrypt")
+        );
     }
 
     #[test]

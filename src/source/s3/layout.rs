@@ -1,6 +1,6 @@
-//! Which folders below a bucket can hold flow logs of the time asked for.
+//! Which folders below a bucket can hold flow logs, or findings, of the time asked for.
 //!
-//! Source: Amazon VPC User Guide, "Flow log files". Below `AWSLogs/` lie an organisation id in some
+//! Source: Amazon VPC User Guide, "Flow log files"; `GuardDuty` User Guide, "Exporting findings". Below `AWSLogs/` lie an organisation id in some
 //! central deliveries, then account, service, region, year, month, day and, when asked for, hour; with
 //! Hive-compatible prefixes each as `name=value`. A file's time is in the folder of its UTC day, so a
 //! folder outside the time asked for need not be listed.
@@ -9,12 +9,31 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Unit};
 
+/// Whose logs are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// VPC Flow Logs, of transit gateways too.
+    FlowLogs,
+    /// Findings that `GuardDuty` exports.
+    GuardDuty,
+}
+
+impl Service {
+    /// Whether its logs are in a folder of this name.
+    fn owns(self, folder: &str) -> bool {
+        match self {
+            Self::FlowLogs => matches!(folder, "vpcflowlogs" | "transitgateway"),
+            Self::GuardDuty => folder == "GuardDuty",
+        }
+    }
+}
+
 /// Where below a bucket a folder lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// No `AWSLogs` in sight yet.
     Above,
-    /// `AWSLogs/`, or below it an organisation, account, flow log service or region.
+    /// `AWSLogs/`, or below it an organisation, account, the service or a region.
     Between,
     /// Logs of another service, such as `CloudTrail`.
     Foreign,
@@ -51,13 +70,13 @@ pub(super) enum Visit {
 /// Folders deep above `AWSLogs/` that are walked; what lies deeper is listed whole.
 const ABOVE_DEPTH_MAX: usize = 8;
 
-/// What to do about the folder `prefix` (empty or ending with `/`) when records in `[from, to)`,
-/// Unix seconds, are wanted.
-pub(super) fn visit(prefix: &str, from: Option<i64>, to: Option<i64>) -> Visit {
+/// What to do about the folder `prefix` (empty or ending with `/`) when logs of `service` in
+/// `[from, to)`, Unix seconds, are wanted.
+pub(super) fn visit(service: Service, prefix: &str, from: Option<i64>, to: Option<i64>) -> Visit {
     let (from, to) = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
     let other = |period: Period| period.end_second <= from || period.start_second >= to;
     let whole = |period: Period| period.start_second >= from && period.end_second <= to;
-    match place(prefix) {
+    match place(service, prefix) {
         Place::Foreign => Visit::OtherService,
         Place::Period(period) | Place::Day(period) | Place::Hour(period) if other(period) => Visit::OtherTime,
         // Days are listed beside each other, months would be listed page by page.
@@ -70,14 +89,14 @@ pub(super) fn visit(prefix: &str, from: Option<i64>, to: Option<i64>) -> Visit {
 
 /// When the time of a folder begins, for folders that are for a time.
 pub(super) fn start_second(prefix: &str) -> Option<i64> {
-    match place(prefix) {
+    match place(Service::FlowLogs, prefix) {
         Place::Period(period) | Place::Day(period) | Place::Hour(period) => Some(period.start_second),
         _ => None,
     }
 }
 
 /// Where the folder `prefix` lies.
-pub(super) fn place(prefix: &str) -> Place {
+fn place(service: Service, prefix: &str) -> Place {
     let segments: Vec<&str> = prefix.trim_end_matches('/').split('/').collect();
     let Some(at) = segments.iter().rposition(|segment| *segment == "AWSLogs") else { return Place::Above };
     let mut below = segments[at + 1..].iter().map(|segment| value(segment)).peekable();
@@ -90,7 +109,7 @@ pub(super) fn place(prefix: &str) -> Place {
     }
     match below.next() {
         None => return Place::Between,
-        Some("vpcflowlogs" | "transitgateway") => {}
+        Some(folder) if service.owns(folder) => {}
         Some(_) => return Place::Foreign,
     }
     let (Some(_region), Some(year)) = (below.next(), below.next()) else { return Place::Between };
@@ -140,6 +159,14 @@ fn second(time: DateTime) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn place(prefix: &str) -> Place {
+        super::place(Service::FlowLogs, prefix)
+    }
+
+    fn visit(prefix: &str, from: Option<i64>, to: Option<i64>) -> Visit {
+        super::visit(Service::FlowLogs, prefix, from, to)
+    }
 
     const PLAIN: &str = "AWSLogs/111111111111/vpcflowlogs/eu-west-1/";
     const HIVE: &str = "AWSLogs/aws-account-id=111111111111/aws-service=vpcflowlogs/aws-region=eu-west-1/";
@@ -210,5 +237,15 @@ mod tests {
         assert_eq!(of("somewhere/"), Visit::All, "nothing says that it is of another time");
         assert_eq!(visit(&format!("{PLAIN}2026/03/01/"), None, None), Visit::All);
         assert_eq!(visit("a/b/c/d/e/f/g/h/", None, None), Visit::All);
+    }
+
+    #[test]
+    fn findings_lie_beside_flow_logs() {
+        let folder = "audit/AWSLogs/111111111111/GuardDuty/eu-west-1/2026/03/01/";
+        let of = |service, folder: &str| super::visit(service, folder, Some(MARCH + DAY), None);
+        assert_eq!(of(Service::GuardDuty, folder), Visit::OtherTime);
+        assert_eq!(of(Service::GuardDuty, &folder.replace("/01/", "/02/")), Visit::All);
+        assert_eq!(of(Service::GuardDuty, "AWSLogs/111111111111/vpcflowlogs/"), Visit::OtherService);
+        assert_eq!(of(Service::FlowLogs, folder), Visit::OtherService);
     }
 }

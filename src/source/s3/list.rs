@@ -10,7 +10,7 @@ use super::S3Place;
 use super::S3Url;
 use super::client::Bucket;
 use super::fault::{Doing, fault};
-use super::layout::{self, Visit};
+use super::layout::{self, Service, Visit};
 use crate::error::Error;
 use crate::limits;
 use crate::source::{ObjectKey, ObjectRef, Source};
@@ -20,6 +20,8 @@ use crate::source::{ObjectKey, ObjectRef, Source};
 pub(super) enum Wanted {
     /// Objects that can hold record ends in `[from, to)`, Unix seconds.
     Between(Option<i64>, Option<i64>),
+    /// Findings that were exported at or after a time, Unix seconds.
+    Findings(Option<i64>),
     /// Enough to know the newest object: of folders beside each other, the latest.
     Newest,
 }
@@ -63,6 +65,8 @@ pub(super) async fn list(bucket: &Arc<Bucket>, url: &S3Url, wanted: Wanted) -> R
     };
     match visit(&root, wanted) {
         Visit::OtherTime => found.folders_of_other_time += 1,
+        // Findings are looked for beside other logs, so these need not be meant.
+        Visit::OtherService if matches!(wanted, Wanted::Findings(_)) => found.folders_of_other_services += 1,
         // Whoever names the folder of another service means it.
         choice => walk(&mut tasks, root, choice == Visit::Walk),
     }
@@ -85,8 +89,9 @@ pub(super) async fn list(bucket: &Arc<Bucket>, url: &S3Url, wanted: Wanted) -> R
 
 fn visit(prefix: &str, wanted: Wanted) -> Visit {
     match wanted {
-        Wanted::Between(from, to) => layout::visit(prefix, from, to),
-        Wanted::Newest => layout::visit(prefix, None, None),
+        Wanted::Between(from, to) => layout::visit(Service::FlowLogs, prefix, from, to),
+        Wanted::Findings(from) => layout::visit(Service::GuardDuty, prefix, from, None),
+        Wanted::Newest => layout::visit(Service::FlowLogs, prefix, None, None),
     }
 }
 

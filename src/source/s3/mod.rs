@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 
 pub use announced::{Buckets, Head};
 pub use client::Bucket;
+pub(crate) use client::connect;
+pub(crate) use fault::{Doing, fault};
 pub(crate) use prefetch::Prefetch;
 
 use super::{Listing, S3Url, SCHEME, newest_end_second};
@@ -93,8 +95,21 @@ impl S3Inputs {
     /// # Errors
     /// When a bucket cannot be listed, or holds nothing below a prefix.
     pub fn list(&self, from: Option<i64>, to: Option<i64>, listing: &mut Listing) -> Result<(), Error> {
+        self.add(Wanted::Between(from, to), listing)
+    }
+
+    /// Adds to `listing` the objects that `GuardDuty` exported at or after `from`, Unix seconds, and
+    /// those whose place says nothing about their time.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn list_findings(&self, from: Option<i64>, listing: &mut Listing) -> Result<(), Error> {
+        self.add(Wanted::Findings(from), listing)
+    }
+
+    fn add(&self, wanted: Wanted, listing: &mut Listing) -> Result<(), Error> {
         let mut objects = Vec::new();
-        for mut found in self.walk(Wanted::Between(from, to))? {
+        for mut found in self.walk(wanted)? {
             objects.append(&mut found.objects);
             listing.folders_of_other_time += found.folders_of_other_time;
             listing.folders_of_other_services += found.folders_of_other_services;

@@ -1,0 +1,149 @@
+//! `--security-hub`: what is emitted is imported, in batches of one account and region, and what is
+//! not taken is told.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api_support;
+mod command_support;
+mod fleet_support;
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use api_support::{ACCESS_KEY, SECRET_KEY, Service};
+use assert_cmd::Command;
+use command_support::bare;
+use outflow::alert::Alert;
+use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Flow logs of a fleet in which something is emitted, and what is.
+static FLEET: LazyLock<(TempDir, Vec<Alert>)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SimulateOptions {
+        seed: 3,
+        enis: 20,
+        days: 9,
+        attack_from_day: 5,
+        interval_seconds: 600,
+        format: SimFormat::V5,
+        density: 0.05,
+        attacks: AttackMix::All,
+        attacks_per_family: 2,
+        ..SimulateOptions::default()
+    };
+    fleet_support::write_fleet(&options, dir.path());
+    let output = bare(dir.path()).args(["scan", "AWSLogs", "--format", "jsonl", "-q"]).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let alerts: Vec<Alert> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(alerts.len() >= 2, "enough to import: {lines}");
+    (dir, alerts)
+});
+
+fn scan(service: &Service, dir: &Path) -> Command {
+    let config = dir.join("outflow.toml");
+    std::fs::write(&config, "[s3]\ntimeout_seconds = 2\nattempts = 3\n").unwrap();
+    let mut command = bare(FLEET.0.path());
+    command.env("AWS_ENDPOINT_URL_SECURITYHUB", &service.url);
+    command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    command.arg("--config").arg(config).args(["scan", "AWSLogs", "--format", "jsonl", "--security-hub"]);
+    command
+}
+
+fn findings(asked: &api_support::Asked) -> Vec<Value> {
+    assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/findings/import"));
+    asked.json()["Findings"].as_array().unwrap().clone()
+}
+
+fn ids(findings: &[Value]) -> Vec<String> {
+    findings.iter().map(|f| f["Id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_is_emitted_is_imported_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::answering("securityhub", |asked| {
+        (200, json!({ "SuccessCount": findings(asked).len(), "FailedCount": 0 }).to_string())
+    });
+    let alerts = &FLEET.1;
+    let said = format!("Imported into Security Hub\n  {} alerts", alerts.len());
+    scan(&service, dir.path()).assert().success().stderr(contains(said));
+    let imported: Vec<String> = service.asked().iter().flat_map(|asked| ids(&findings(asked))).collect();
+    let mut emitted: Vec<String> = alerts.iter().map(|alert| alert.id.clone()).collect();
+    let mut sorted = imported.clone();
+    emitted.sort();
+    sorted.sort();
+    assert_eq!(sorted, emitted);
+    for asked in service.asked() {
+        for finding in findings(&asked) {
+            assert_eq!(finding["AwsAccountId"], alerts[0].account.as_str());
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_sent_again_where_that_helps_and_told_where_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    let service = Service::answering("securityhub", move |asked| {
+        number += 1;
+        let findings = findings(asked);
+        let failed = |code: &str| {
+            json!({ "SuccessCount": findings.len() - 1, "FailedCount": 1, "FailedFindings": [
+                { "Id": findings[0]["Id"], "ErrorCode": code, "ErrorMessage": "so it is" },
+            ] })
+        };
+        match number {
+            1 => (200, failed("InternalError").to_string()),
+            2 => (429, r#"{"__type":"TooManyRequestsException"}"#.to_owned()),
+            3 => (200, failed("InvalidInput").to_string()),
+            _ => (200, json!({ "SuccessCount": findings.len(), "FailedCount": 0 }).to_string()),
+        }
+    });
+    scan(&service, dir.path()).assert().code(3).stderr(
+        contains("warning: 1 alert not imported into Security Hub: Security Hub answered InvalidInput")
+            .and(contains("so it is"))
+            .and(contains(format!("{} alert", FLEET.1.len() - 1))),
+    );
+    let asked = service.asked();
+    let first = ids(&findings(&asked[0]))[0].clone();
+    assert_eq!(ids(&findings(&asked[1])), [first.as_str()], "only what was refused");
+    assert_eq!(ids(&findings(&asked[2])), [first.as_str()], "the same after throttling");
+}
+
+#[test]
+fn an_account_without_security_hub_is_told_once_with_its_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = Service::answering("securityhub", |_| {
+        (401, r#"{"__type":"InvalidAccessException","Message":"Account 1 is not subscribed to AWS Security Hub"}"#.to_owned())
+    });
+    let number = format!("warning: {} alerts not imported into Security Hub", FLEET.1.len());
+    scan(&service, dir.path()).assert().code(3).stderr(
+        contains(number)
+            .and(contains("Security Hub is not enabled for the account"))
+            .and(contains("hint: enable it in that region")),
+    );
+    assert!(service.asked().len() <= 3, "no more is asked after that");
+}
+
+#[test]
+fn a_dry_run_shows_the_findings_and_sends_nothing() {
+    let mut command = bare(FLEET.0.path());
+    command.args(["scan", "AWSLogs", "--format", "jsonl", "-q", "--security-hub", "--security-hub-dry-run"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let shown: Vec<Value> = String::from_utf8(output.stderr)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(ids(&shown).len(), FLEET.1.len());
+    bare(FLEET.0.path())
+        .args(["scan", "AWSLogs", "--security-hub"])
+        .assert()
+        .code(2)
+        .stderr(contains("no AWS credentials found"));
+}
