@@ -270,8 +270,9 @@ fn write_objects(lake: &LakeWriter, objects: &[(&str, &str)]) {
     let of_place = (("1".into(), "eu-central-1".into()), HourObjects { read, ..HourObjects::default() });
     let objects = std::iter::once(of_place).collect();
     let mut day = lake.day(DAY);
-    day.write_objects(&ClosedHour { hour: DAY.first_hour(), enis: Vec::new(), objects }).unwrap();
-    day.finish().unwrap();
+    day.write_objects(&ClosedHour { hour: DAY.first_hour(), enis: Vec::new(), objects })
+        .expect("the lake can be written");
+    day.finish().expect("the lake can be written");
 }
 
 #[test]
