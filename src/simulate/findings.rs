@@ -29,12 +29,10 @@ pub fn findings_jsonl(plan: &Plan) -> String {
     let mut findings: Vec<(i64, Value)> = Vec::new();
     let mut last_id = "";
     for label in &plan.labels {
+        let Some(kind) = kind(label) else { continue };
         // One for the first ENI of a team: findings are about one instance.
-        if label.id == last_id {
-            continue;
-        }
-        last_id = &label.id;
-        if let Some(kind) = kind(label) {
+        if label.id != last_id {
+            last_id = &label.id;
             findings.extend(finding(plan, label, &kind).map(|found| (label.end_second, found)));
         }
     }
