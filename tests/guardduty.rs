@@ -371,7 +371,14 @@ fn the_threshold_is_learned_as_if_there_were_no_findings() {
             exchange(text, 'a', "10.0.0.0", "203.0.113.9", second, 600 * MIB);
             for at in [day * 2 - 11, day * 2 - 10] {
                 let (letter, peer) = (char::from(b'a' + at as u8), format!("240.{at}.0.1"));
-                exchange(text, letter, &format!("10.0.0.{at}"), &peer, second, (200 + 400 * day as u64) * MIB);
+                exchange(
+                    text,
+                    letter,
+                    &format!("10.0.0.{at}"),
+                    &peer,
+                    second,
+                    (200 + 400 * day as u64) * MIB,
+                );
             }
         }
     });

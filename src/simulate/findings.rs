@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn some_attacks_are_noticed_and_the_reader_understands_every_line() {
-        let options = SimulateOptions { enis: 40, days: 20, attack_from_day: 5, ..SimulateOptions::default() };
+        let options =
+            SimulateOptions { enis: 40, days: 20, attack_from_day: 5, ..SimulateOptions::default() };
         let plan = plan(&options).unwrap();
         let text = findings_jsonl(&plan);
         let mut set = FindingSet::default();
@@ -176,7 +177,8 @@ mod tests {
 
     #[test]
     fn equal_plans_give_equal_findings() {
-        let options = SimulateOptions { enis: 20, days: 10, attack_from_day: 2, ..SimulateOptions::default() };
+        let options =
+            SimulateOptions { enis: 20, days: 10, attack_from_day: 2, ..SimulateOptions::default() };
         let of = || findings_jsonl(&plan(&options).unwrap());
         assert_eq!(of(), of());
     }
