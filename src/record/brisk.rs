@@ -204,17 +204,17 @@ fn word<T>(token: &[u8], meaning: impl Fn(&[u8]) -> Option<T>) -> Option<Option<
 }
 
 /// Eight characters of which those from `len` on are zero.
-const fn shorter(text: &[u8; 8], len: u16) -> u64 {
-    u64::from_le_bytes(*text) << (64 - 8 * len) >> (64 - 8 * len)
+const fn shorter(text: [u8; 8], len: u16) -> u64 {
+    u64::from_le_bytes(text) << (64 - 8 * len) >> (64 - 8 * len)
 }
 
 /// Both actions are six letters.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "to be compiled for the processor that was found")]
 fn any_action(window: &Window, begin: u16, end: u16) -> Option<Option<Action>> {
-    let letters = eight(window, begin)? & shorter(&[0xff; 8], 6);
-    let is_reject = letters == shorter(b"REJECT  ", 6);
-    if end.wrapping_sub(begin) == 6 && (is_reject || letters == shorter(b"ACCEPT  ", 6)) {
+    let letters = eight(window, begin)? & shorter([0xff; 8], 6);
+    let is_reject = letters == shorter(*b"REJECT  ", 6);
+    if end.wrapping_sub(begin) == 6 && (is_reject || letters == shorter(*b"ACCEPT  ", 6)) {
         return Some(Some(if is_reject { Action::Reject } else { Action::Accept }));
     }
     word(bytes(window, begin, end)?, action)
@@ -225,8 +225,8 @@ fn any_action(window: &Window, begin: u16, end: u16) -> Option<Option<Action>> {
 fn any_direction(window: &Window, begin: u16, end: u16) -> Option<Option<FlowDirection>> {
     let letters = eight(window, begin)?;
     let len = end.wrapping_sub(begin);
-    let is_out = letters & shorter(&[0xff; 8], 6) == shorter(b"egress  ", 6) && len == 6;
-    let is_in = letters & shorter(&[0xff; 8], 7) == shorter(b"ingress ", 7) && len == 7;
+    let is_out = letters & shorter([0xff; 8], 6) == shorter(*b"egress  ", 6) && len == 6;
+    let is_in = letters & shorter([0xff; 8], 7) == shorter(*b"ingress ", 7) && len == 7;
     if is_out || is_in {
         return Some(Some(if is_in { FlowDirection::Ingress } else { FlowDirection::Egress }));
     }

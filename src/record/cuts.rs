@@ -239,7 +239,7 @@ mod tests {
         for text in texts.iter().chain(texts.iter().rev()) {
             let window = window_of(text, b' ');
             let lines = cuts.find(&window, text.len());
-            assert_eq!(lines, Some(text.iter().filter(|&&b| b == b'\n').count()));
+            assert_eq!(lines, Some(memchr::memchr_iter(b'\n', text).count()));
             let mut cursor = Cursor::default();
             let columns = text.split(|&b| b == b'\n').next().unwrap().split(|&b| b == b' ').count();
             for _ in 0..lines.unwrap() {
