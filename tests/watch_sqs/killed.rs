@@ -1,6 +1,6 @@
 //! A watcher that is killed by `kill -9` ends, when it is started again, where it would have: at every
 //! request that it makes, before it, in the middle of the answer, and after it; and at random times.
-//! What happens on disk between two requests is in `tests/watch_points.rs`.
+//! What happens on disk between two requests is in `tests/watch/points.rs`.
 
 use std::process::Command;
 use std::time::Duration;

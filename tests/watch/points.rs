@@ -10,16 +10,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what was covered is said")]
 
-mod fleet_support;
-mod watch_support;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
+use crate::watch_support::{Delivery, Reference, Watcher, item};
 use outflow::alert::Alert;
 use outflow::config::Config;
 use outflow::scan::ObjectRef;
@@ -29,7 +27,6 @@ use outflow::watch::{Engine, Event, Fate, Item, LocalFetch, Observer, WatchOptio
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use watch_support::{Delivery, Reference, Watcher, item};
 
 /// Every point of the loop, in its order. All of them have to be met.
 const POINTS: [&str; 13] = [

@@ -3,25 +3,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod command_support;
-mod fleet_support;
-mod peers;
-mod sns_support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use crate::command_support::bare;
+use crate::peers::{MiniStack, REGION};
+use crate::sns_support::{Answer, Sns};
 use assert_cmd::Command;
-use command_support::bare;
 use outflow::alert::Alert;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
-use peers::{MiniStack, REGION};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
-use sns_support::{Answer, Sns};
 use tempfile::TempDir;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:000000000000:outflow";
@@ -41,7 +36,7 @@ static FLEET: LazyLock<(TempDir, String)> = LazyLock::new(|| {
         attacks_per_family: 2,
         ..SimulateOptions::default()
     };
-    fleet_support::write_fleet(&options, dir.path());
+    crate::fleet_support::write_fleet(&options, dir.path());
     let output = bare(dir.path()).args(["scan", "AWSLogs", "--format", "jsonl", "-q"]).output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
     assert!(lines.lines().count() >= 2, "enough to publish: {lines}");

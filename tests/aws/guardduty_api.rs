@@ -3,18 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod api_support;
-mod s3_support;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use api_support::{ACCESS_KEY, Answer, Asked, SECRET_KEY, Service};
+use crate::api_support::{ACCESS_KEY, Answer, Asked, SECRET_KEY, Service};
+use crate::s3_support::{Server, bare};
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use s3_support::{Server, bare};
 use serde_json::{Value, json};
 
 const DETECTOR: &str = "12abc34d567e8fa901bc2d34e56789f0";

@@ -3,14 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod fleet_support;
-mod s3_support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::s3_support::faults::Trouble;
+use crate::s3_support::{ACCESS_KEY, REGION, SECRET_KEY, Server, bare};
 use outflow::config;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use outflow::source::S3Url;
@@ -19,8 +18,6 @@ use outflow::store::{Condition, Lease, Put, Remote};
 use outflow::window::Day;
 use predicates::prelude::*;
 use predicates::str::contains;
-use s3_support::faults::Trouble;
-use s3_support::{ACCESS_KEY, REGION, SECRET_KEY, Server, bare};
 
 const BUCKET: &str = "security-lake";
 
@@ -38,7 +35,7 @@ fn small_fleet(dir: &Path) {
         accounts: 2,
         ..SimulateOptions::default()
     };
-    fleet_support::write_fleet(&options, dir);
+    crate::fleet_support::write_fleet(&options, dir);
 }
 
 /// The parts of a lake below `prefix`, by their path in it.
@@ -49,7 +46,7 @@ fn lake_in(server: &Server, prefix: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn lake_on_disk(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = fleet_support::files(root).into_iter();
+    let files = crate::fleet_support::files(root).into_iter();
     files.map(|(path, bytes)| (path.to_str().unwrap().to_owned(), bytes)).collect()
 }
 

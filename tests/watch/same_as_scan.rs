@@ -3,20 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod fleet_support;
-mod watch_support;
-
 use std::path::Path;
 use std::sync::LazyLock;
 
-use fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
+use crate::watch_support::{Delivery, Reference, Watcher, deliver, item};
 use outflow::alert::Alert;
 use outflow::simulate::SimulateOptions;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rand::SeedableRng as _;
 use tempfile::TempDir;
-use watch_support::{Delivery, Reference, Watcher, deliver, item};
 
 /// A fleet on disk, with what `scan` makes of it.
 static FLEET: LazyLock<(TempDir, Reference)> = LazyLock::new(|| {

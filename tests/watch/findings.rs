@@ -3,16 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod fleet_support;
-mod watch_support;
-
-use fleet_support::{files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{files, objects, options, scan_all, write_fleet};
+use crate::watch_support::{Delivery, Reference, Watcher, deliver};
 use outflow::alert::Alert;
 use outflow::guardduty::{Finding, FindingSet, read_findings};
 use outflow::scan::{FindingObjects, ScanOptions};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use serde_json::json;
-use watch_support::{Delivery, Reference, Watcher, deliver};
 
 /// A finding about what `alert` is about, told at `updated` for the `count`th time.
 fn finding(alert: &Alert, last_seen: &str, count: u64) -> Finding {

@@ -3,16 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod api_support;
-mod command_support;
-mod fleet_support;
-
 use std::path::Path;
 use std::sync::LazyLock;
 
-use api_support::{ACCESS_KEY, SECRET_KEY, Service};
+use crate::api_support::{ACCESS_KEY, SECRET_KEY, Service};
+use crate::command_support::bare;
 use assert_cmd::Command;
-use command_support::bare;
 use outflow::alert::Alert;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use predicates::prelude::*;
@@ -35,7 +31,7 @@ static FLEET: LazyLock<(TempDir, Vec<Alert>)> = LazyLock::new(|| {
         attacks_per_family: 2,
         ..SimulateOptions::default()
     };
-    fleet_support::write_fleet(&options, dir.path());
+    crate::fleet_support::write_fleet(&options, dir.path());
     let output = bare(dir.path()).args(["scan", "AWSLogs", "--format", "jsonl", "-q"]).output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
     let alerts: Vec<Alert> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -53,7 +49,7 @@ fn scan(service: &Service, dir: &Path) -> Command {
     command
 }
 
-fn findings(asked: &api_support::Asked) -> Vec<Value> {
+fn findings(asked: &crate::api_support::Asked) -> Vec<Value> {
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/findings/import"));
     asked.json()["Findings"].as_array().unwrap().clone()
 }

@@ -3,14 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod fleet_support;
-mod watch_support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
-use fleet_support::{files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{files, objects, options, scan_all, write_fleet};
+use crate::watch_support::{Delivery, Reference, Watcher, deliver, item};
 use outflow::alert::{Alert, Severity};
 use outflow::scan::ObjectRef;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
@@ -18,7 +16,6 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use rand::SeedableRng as _;
 use tempfile::TempDir;
-use watch_support::{Delivery, Reference, Watcher, deliver, item};
 
 /// Days before the first attack: long enough that little is needed to be sure.
 const PAST_DAYS: usize = 15;

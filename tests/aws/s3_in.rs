@@ -4,19 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "trusted input, packed by the test")]
 
-mod fleet_support;
-mod s3_support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::s3_support::faults::Trouble;
+use crate::s3_support::store::{OWNER, Store};
+use crate::s3_support::{Server, bare};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use predicates::prelude::*;
 use predicates::str::contains;
-use s3_support::faults::Trouble;
-use s3_support::store::{OWNER, Store};
-use s3_support::{Server, bare};
 
 const BUCKET: &str = "central-logs";
 const HEADER: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets \
@@ -39,7 +36,7 @@ fn small_fleet(dir: &Path) {
         accounts: 2,
         ..SimulateOptions::default()
     };
-    fleet_support::write_fleet(&options, dir);
+    crate::fleet_support::write_fleet(&options, dir);
 }
 
 /// A plain-text object named by the time `second`, with `records` records of its five minutes. Not

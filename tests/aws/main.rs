@@ -1,0 +1,20 @@
+//! Everything that goes to AWS, against peers that speak its protocols. One binary, because each
+//! more costs seconds to link.
+
+#[path = "../api_support/mod.rs"]
+mod api_support;
+#[path = "../command_support/mod.rs"]
+mod command_support;
+#[path = "../fleet_support/mod.rs"]
+mod fleet_support;
+mod guardduty_api;
+#[path = "../peers/mod.rs"]
+mod peers;
+mod s3_in;
+mod s3_out;
+#[path = "../s3_support/mod.rs"]
+mod s3_support;
+mod security_hub;
+mod sns;
+#[path = "../sns_support/mod.rs"]
+mod sns_support;

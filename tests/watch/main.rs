@@ -1,0 +1,11 @@
+//! The engine of `watch` without AWS: it ends where `scan` does, whatever the order, the crash, the
+//! finding that comes later and the message that leaves early.
+
+mod early;
+mod findings;
+#[path = "../fleet_support/mod.rs"]
+mod fleet_support;
+mod points;
+mod same_as_scan;
+#[path = "../watch_support/mod.rs"]
+mod watch_support;
