@@ -78,7 +78,9 @@ fn has_credentials(name: &str) -> bool {
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
     child.env_remove("AWS_SESSION_TOKEN").env_remove("AWS_ENDPOINT_URL").env_remove("HTTP_PROXY");
-    let output = child.args([name, "--exact", "--nocapture"]).output().unwrap();
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let test = format!("{module}::{name}");
+    let output = child.args([test.as_str(), "--exact", "--nocapture"]).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
