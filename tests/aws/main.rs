@@ -1,6 +1,8 @@
 //! Everything that goes to AWS, against peers that speak its protocols. One binary, because each
 //! more costs seconds to link.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../api_support/mod.rs"]
 mod api_support;
 #[path = "../command_support/mod.rs"]
