@@ -5,8 +5,6 @@
 
 #[path = "../api_support/mod.rs"]
 mod api_support;
-#[path = "../command_support/mod.rs"]
-mod command_support;
 #[path = "../fleet_support/mod.rs"]
 mod fleet_support;
 mod guardduty_api;

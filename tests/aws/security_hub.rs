@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use crate::api_support::{ACCESS_KEY, SECRET_KEY, Service};
-use crate::command_support::bare;
+use crate::s3_support::bare;
 use assert_cmd::Command;
 use outflow::alert::Alert;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};

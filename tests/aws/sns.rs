@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use crate::command_support::bare;
 use crate::peers::{MiniStack, REGION};
+use crate::s3_support::bare;
 use crate::sns_support::{Answer, Sns};
 use assert_cmd::Command;
 use outflow::alert::Alert;
