@@ -213,25 +213,19 @@ const GROUP_ENIS_MIN: u32 = 4;
 impl FleetModel {
     /// Derives the model from the history and its ENIs (each with its group).
     pub fn learn(history: &FleetHistory, enis: &[(Arc<str>, &EniModel)], active: u32) -> Self {
-        let mut group_enis: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        for (group, _) in enis {
-            *group_enis.entry(Arc::clone(group)).or_default() += 1;
+        // Once for all: to look for the members of each group among all ENIs is quadratic in a fleet.
+        let mut groups: BTreeMap<&Arc<str>, Vec<&EniModel>> = BTreeMap::new();
+        for (group, eni) in enis {
+            groups.entry(group).or_default().push(eni);
         }
-        let mut novelty: BTreeMap<Arc<str>, NoveltyPrior> = group_enis
-            .iter()
-            .filter(|(_, count)| **count >= GROUP_ENIS_MIN)
-            .map(|(group, _)| {
-                let members = enis.iter().filter(|(g, _)| g == group).map(|(_, e)| *e);
-                (Arc::clone(group), NoveltyPrior::learn(&members))
-            })
+        let group_enis = groups.iter().map(|(group, of)| (Arc::clone(group), of.len() as u32)).collect();
+        let large = || groups.iter().filter(|(_, of)| of.len() as u32 >= GROUP_ENIS_MIN);
+        let mut novelty: BTreeMap<Arc<str>, NoveltyPrior> = large()
+            .map(|(group, of)| (Arc::clone(group), NoveltyPrior::learn(&of.iter().copied())))
             .collect();
         novelty.insert("".into(), NoveltyPrior::learn(&enis.iter().map(|(_, e)| *e)));
-        let large = group_enis.iter().filter(|(_, count)| **count >= GROUP_ENIS_MIN);
-        let mut young: BTreeMap<Arc<str>, YoungPrior> = large
-            .map(|(group, _)| {
-                let members = enis.iter().filter(|(g, _)| g == group).map(|(_, e)| &e.young);
-                (Arc::clone(group), YoungPrior::learn(&members))
-            })
+        let mut young: BTreeMap<Arc<str>, YoungPrior> = large()
+            .map(|(group, of)| (Arc::clone(group), YoungPrior::learn(&of.iter().map(|e| &e.young))))
             .collect();
         young.insert("".into(), YoungPrior::learn(&enis.iter().map(|(_, e)| &e.young)));
         let mut balance = BalanceCounts::default();
