@@ -7,6 +7,7 @@
 mod api_support;
 #[path = "../fleet_support/mod.rs"]
 mod fleet_support;
+mod fleets;
 mod guardduty_api;
 #[path = "../peers/mod.rs"]
 mod peers;

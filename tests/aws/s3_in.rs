@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::fleets;
 use crate::s3_support::faults::Trouble;
 use crate::s3_support::store::{OWNER, Store};
 use crate::s3_support::{Server, bare};
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -20,24 +20,6 @@ const HEADER: &str = "version account-id interface-id srcaddr dstaddr srcport ds
                       bytes start end action log-status\n";
 /// 2026-03-01T00:00:00Z.
 const MARCH: i64 = 1_772_323_200;
-
-fn small_fleet(dir: &Path) {
-    let options = SimulateOptions {
-        seed: 77,
-        enis: 18,
-        days: 4,
-        attack_from_day: 2,
-        interval_seconds: 600,
-        format: SimFormat::V5,
-        density: 0.05,
-        attacks: AttackMix::All,
-        attacks_per_family: 1,
-        late_share: 0.02,
-        accounts: 2,
-        ..SimulateOptions::default()
-    };
-    crate::fleet_support::write_fleet(&options, dir);
-}
 
 /// A plain-text object named by the time `second`, with `records` records of its five minutes. Not
 /// gzip, so that cutting anywhere leaves something to read.
@@ -79,7 +61,7 @@ fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_scan_over_s3_equals_a_scan_over_the_same_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    small_fleet(dir.path());
+    fleets::small(dir.path());
     // Pages of 100 keys, so that every day needs several.
     let server = Server::over(Store::with_pages_of(100));
     server.upload(&path("AWSLogs"), BUCKET);

@@ -8,10 +8,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::fleets;
 use crate::s3_support::faults::Trouble;
 use crate::s3_support::{ACCESS_KEY, REGION, SECRET_KEY, Server, bare};
 use outflow::config;
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use outflow::source::S3Url;
 use outflow::state::{Book, StateDir};
 use outflow::store::{Condition, Lease, Put, Remote};
@@ -20,23 +20,6 @@ use predicates::prelude::*;
 use predicates::str::contains;
 
 const BUCKET: &str = "security-lake";
-
-fn small_fleet(dir: &Path) {
-    let options = SimulateOptions {
-        seed: 78,
-        enis: 18,
-        days: 4,
-        attack_from_day: 2,
-        interval_seconds: 600,
-        format: SimFormat::V5,
-        density: 0.05,
-        attacks: AttackMix::All,
-        attacks_per_family: 1,
-        accounts: 2,
-        ..SimulateOptions::default()
-    };
-    crate::fleet_support::write_fleet(&options, dir);
-}
 
 /// The parts of a lake below `prefix`, by their path in it.
 fn lake_in(server: &Server, prefix: &str) -> BTreeMap<String, Vec<u8>> {
@@ -90,7 +73,7 @@ fn has_credentials(name: &str) -> bool {
 #[test]
 fn a_lake_in_s3_has_the_bytes_of_one_on_disk() {
     let dir = tempfile::tempdir().unwrap();
-    small_fleet(dir.path());
+    fleets::small(dir.path());
     bare(dir.path()).args(["scan", "AWSLogs", "--lake", "local", "-q"]).assert().success();
     let want = lake_on_disk(&dir.path().join("local"));
     assert!(want.len() > 10, "{:?}", want.keys());
@@ -121,7 +104,7 @@ fn a_lake_in_s3_has_the_bytes_of_one_on_disk() {
 #[test]
 fn who_may_not_write_is_told_what_is_missing_and_nothing_is_half_there() {
     let dir = tempfile::tempdir().unwrap();
-    small_fleet(dir.path());
+    fleets::small(dir.path());
     let server = Server::start();
     server.store.create_bucket(BUCKET);
     server.faults.add("hourly", 1000, Trouble::Refused(403, "AccessDenied", "Access Denied"));
@@ -243,7 +226,7 @@ fn a_state_in_s3_goes_on_and_two_never_do() {
 #[test]
 fn a_report_goes_to_s3_and_replaces_nothing_unasked() {
     let dir = tempfile::tempdir().unwrap();
-    small_fleet(dir.path());
+    fleets::small(dir.path());
     bare(dir.path()).args(["scan", "AWSLogs", "--lake", "lake", "-q"]).assert().success();
     bare(dir.path()).args(["report", "lake", "-o", "here.html"]).assert().success();
     let server = Server::start();

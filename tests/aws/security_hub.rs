@@ -7,42 +7,24 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use crate::api_support::{ACCESS_KEY, SECRET_KEY, Service};
+use crate::fleets::EMITTING;
 use crate::s3_support::bare;
 use assert_cmd::Command;
 use outflow::alert::Alert;
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// Flow logs of a fleet in which something is emitted, and what is.
-static FLEET: LazyLock<(TempDir, Vec<Alert>)> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().unwrap();
-    let options = SimulateOptions {
-        seed: 3,
-        enis: 20,
-        days: 9,
-        attack_from_day: 5,
-        interval_seconds: 600,
-        format: SimFormat::V5,
-        density: 0.05,
-        attacks: AttackMix::All,
-        attacks_per_family: 2,
-        ..SimulateOptions::default()
-    };
-    crate::fleet_support::write_fleet(&options, dir.path());
-    let output = bare(dir.path()).args(["scan", "AWSLogs", "--format", "jsonl", "-q"]).output().unwrap();
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let alerts: Vec<Alert> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(alerts.len() >= 2, "enough to import: {lines}");
-    (dir, alerts)
+static FLEET: LazyLock<(&Path, Vec<Alert>)> = LazyLock::new(|| {
+    let (dir, lines) = &*EMITTING;
+    (dir.path(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 });
 
 fn scan(service: &Service, dir: &Path) -> Command {
     let config = dir.join("outflow.toml");
     std::fs::write(&config, "[s3]\ntimeout_seconds = 2\nattempts = 3\n").unwrap();
-    let mut command = bare(FLEET.0.path());
+    let mut command = bare(FLEET.0);
     command.env("AWS_ENDPOINT_URL_SECURITYHUB", &service.url);
     command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
     command.arg("--config").arg(config).args(["scan", "AWSLogs", "--format", "jsonl", "--security-hub"]);
@@ -127,7 +109,7 @@ fn an_account_without_security_hub_is_told_once_with_its_remedy() {
 
 #[test]
 fn a_dry_run_shows_the_findings_and_sends_nothing() {
-    let mut command = bare(FLEET.0.path());
+    let mut command = bare(FLEET.0);
     command.args(["scan", "AWSLogs", "--format", "jsonl", "-q", "--security-hub", "--security-hub-dry-run"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -137,7 +119,7 @@ fn a_dry_run_shows_the_findings_and_sends_nothing() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(ids(&shown).len(), FLEET.1.len());
-    bare(FLEET.0.path())
+    bare(FLEET.0)
         .args(["scan", "AWSLogs", "--security-hub"])
         .assert()
         .code(2)

@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
 
+use crate::fleets::EMITTING;
 use crate::peers::{MiniStack, REGION};
 use crate::s3_support::bare;
 use crate::sns_support::{Answer, Sns};
 use assert_cmd::Command;
 use outflow::alert::Alert;
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
@@ -21,35 +20,13 @@ use tempfile::TempDir;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:000000000000:outflow";
 
-/// Flow logs of a fleet in which something is emitted, below `AWSLogs`, and the lines of what is.
-static FLEET: LazyLock<(TempDir, String)> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().unwrap();
-    let options = SimulateOptions {
-        seed: 3,
-        enis: 20,
-        days: 14,
-        attack_from_day: 7,
-        interval_seconds: 600,
-        format: SimFormat::V5,
-        density: 0.1,
-        attacks: AttackMix::All,
-        attacks_per_family: 2,
-        ..SimulateOptions::default()
-    };
-    crate::fleet_support::write_fleet(&options, dir.path());
-    let output = bare(dir.path()).args(["scan", "AWSLogs", "--format", "jsonl", "-q"]).output().unwrap();
-    let lines = String::from_utf8(output.stdout).unwrap();
-    assert!(lines.lines().count() >= 2, "enough to publish: {lines}");
-    (dir, lines)
-});
-
 fn fleet() -> &'static Path {
-    FLEET.0.path()
+    EMITTING.0.path()
 }
 
 /// The emitted alerts, in event order, as the scan prints them.
 fn lines() -> Vec<&'static str> {
-    FLEET.1.lines().collect()
+    EMITTING.1.lines().collect()
 }
 
 /// A scan of the fleet that publishes to `topic` at `url`, with three attempts and short waits.
@@ -89,7 +66,11 @@ fn what_is_emitted_arrives_as_the_lines_of_the_contract() {
     let own = peer.subscribed_queue("own", &topic, Some(&format!(r#"{{"eni":["{eni}"]}}"#)));
     let said = format!("Published\n  {} alerts", lines().len());
     let scanned = scan(&peer.url, &topic, &dir).assert().success().stderr(contains(said));
-    assert_eq!(String::from_utf8_lossy(&scanned.get_output().stdout), FLEET.1, "printed as without a topic");
+    assert_eq!(
+        String::from_utf8_lossy(&scanned.get_output().stdout),
+        EMITTING.1,
+        "printed as without a topic"
+    );
 
     let got = peer.drain(&all);
     assert_eq!(sorted(bodies(&got)), sorted(lines()), "the queue gets what is printed");
@@ -141,7 +122,7 @@ fn a_fifo_topic_keeps_order_and_drops_repeats() {
 /// same, cause and remedy are a line each, and as many requests are made.
 fn refused(answers: &[Answer], causes: &[&str], remedy: &str) -> Sns {
     let (sns, dir) = (Sns::answering(answers), tempfile::tempdir().unwrap());
-    let scanned = scan(&sns.url, TOPIC, &dir).assert().code(3).stdout(FLEET.1.clone());
+    let scanned = scan(&sns.url, TOPIC, &dir).assert().code(3).stdout(EMITTING.1.clone());
     let said = String::from_utf8_lossy(&scanned.get_output().stderr).into_owned();
     let warning = said.lines().find(|line| line.starts_with("warning: ")).unwrap_or_default();
     for cause in causes {
@@ -266,7 +247,7 @@ fn a_topic_out_of_reach_costs_nothing_else() {
         .arg(&lake)
         .assert()
         .code(3)
-        .stdout(FLEET.1.clone())
+        .stdout(EMITTING.1.clone())
         .stderr(contains("cannot reach"));
     assert!(lake.join("alerts").exists() && lake.join("hourly").exists());
 }
@@ -277,7 +258,7 @@ fn a_dry_run_shows_the_messages_and_needs_no_credentials() {
     let sns = Sns::answering(&[Answer::Taken(vec![])]);
     let mut command = scan(&sns.url, TOPIC, &dir);
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").arg("-q");
-    let scanned = command.arg("--sns-dry-run").assert().success().stdout(FLEET.1.clone());
+    let scanned = command.arg("--sns-dry-run").assert().success().stdout(EMITTING.1.clone());
     let said = String::from_utf8(scanned.get_output().stderr.clone()).unwrap();
     let texts = |line: &str| -> Value {
         let entry: Value = serde_json::from_str(line).unwrap();
