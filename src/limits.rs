@@ -168,8 +168,10 @@ const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
 pub const REPORT_INCIDENTS_MAX: usize = 5_000;
 /// Incidents of a report with a chart of their own, about 12 KB each.
 pub const REPORT_CHARTS_MAX: usize = 200;
-/// Interfaces in a report's heat map.
-pub const REPORT_HEAT_ENIS_MAX: usize = 40;
+/// Interfaces in a report's heat map, about 2 KB each; the page draws 40 at a time.
+pub const REPORT_HEAT_ENIS_MAX: usize = 400;
+/// Interfaces whose silent-leak headroom a report lists, the largest first.
+pub const REPORT_HEADROOM_ENIS_MAX: usize = 40;
 /// Hours of a report's heat map, the last ones: two weeks.
 pub const REPORT_HEAT_HOURS_MAX: usize = 336;
 /// Days before an incident that its chart shows.

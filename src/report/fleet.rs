@@ -13,7 +13,7 @@ use super::words::shown;
 use crate::baseline::eni::{Novelty, NoveltyDay};
 use crate::error::Error;
 use crate::lake::{HEADROOM, Lake, LakeError, SNAPSHOTS};
-use crate::limits::REPORT_HEAT_ENIS_MAX;
+use crate::limits::{REPORT_HEADROOM_ENIS_MAX, REPORT_HEAT_ENIS_MAX};
 use crate::window::{Day, EniId, Hour};
 
 /// Heat map and new destinations.
@@ -80,7 +80,7 @@ fn headroom(lake: &Lake, seen: &Seen) -> Result<Option<Headroom>, LakeError> {
     let at_share = |share: f64| rows.get((rows.len() as f64 * share) as usize).map_or(0, |row| row.new_bytes);
     let (median_new_bytes, p90_new_bytes) = (at_share(0.5), at_share(0.1));
     let hosts = rows.len() as u64;
-    rows.truncate(REPORT_HEAT_ENIS_MAX);
+    rows.truncate(REPORT_HEADROOM_ENIS_MAX);
     let day_second = day.first_hour().start_second();
     Ok(Some(Headroom { day_second, hosts, median_new_bytes, p90_new_bytes, most: rows }))
 }

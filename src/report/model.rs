@@ -327,7 +327,7 @@ pub struct Headroom {
     pub median_new_bytes: u64,
     /// Nine of ten hosts could lose no more than this to a new destination, bytes a day.
     pub p90_new_bytes: u64,
-    /// Those that could lose most; at most `limits::REPORT_HEAT_ENIS_MAX`.
+    /// Those that could lose most; at most `limits::REPORT_HEADROOM_ENIS_MAX`.
     pub most: Vec<HeadroomRow>,
 }
 

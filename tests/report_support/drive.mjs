@@ -1,6 +1,6 @@
 // Drives report pages in a headless Chromium and checks what a person and an attacker would do.
 //
-//     node drive.mjs CHROMIUM FLEET.html HOSTILE.html LARGE.html OUT_DIR
+//     node drive.mjs CHROMIUM DEMO.html HOSTILE.html LARGE.html OUT_DIR
 //
 // Prints one line a check; ends with 1 when one failed.
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [executablePath, fleet, hostile, large, out] = process.argv.slice(2);
+const [executablePath, demo, hostile, large, out] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const wide = { width: 1600, height: 1000 };
 const narrow = { width: 360, height: 780 };
@@ -49,6 +49,14 @@ const quiet = (page) => {
   assert.deepEqual(page.asked, [], "no request leaves the file");
 };
 const rows = (page) => page.locator(".list tbody tr");
+// How many the list holds, of which it draws a page.
+const listed = async (page) => {
+  const said = await page.locator("#incidents .pager [role=status]").innerText();
+  const all = Number(/(?:^| of )([\d,]+)(?:;|$)/.exec(said)[1].replaceAll(",", ""));
+  const drawn = await rows(page).count();
+  assert.equal(drawn, Math.min(25, said.startsWith("0") ? 0 : all), said);
+  return drawn && all;
+};
 const model = (page) => page.evaluate(() => JSON.parse(document.getElementById("data").textContent));
 const shot = (page, name) => page.screenshot({ path: join(out, name + ".png"), fullPage: true });
 
@@ -64,7 +72,7 @@ async function accessible(page, what) {
   assert.deepEqual(bad.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.html + " " + n.failureSummary).join(" | ")), [], what);
 }
 
-const page = await open(fleet, wide);
+const page = await open(demo, wide);
 const known = await model(page);
 const told = known.incidents.filter((incident) => incident.told);
 
@@ -96,26 +104,26 @@ await check("a column sorts both ways, by keyboard too", async () => {
 });
 
 await check("pages turn", async () => {
-  await page.getByRole("button", { name: "Next" }).click();
-  assert.match(await page.locator(".pager [role=status]").innerText(), /^26 to /);
-  await page.getByRole("button", { name: "Previous" }).click();
+  await page.getByRole("button", { name: "Next incidents" }).click();
+  assert.match(await page.locator("#incidents .pager [role=status]").innerText(), /^26 to /);
+  await page.getByRole("button", { name: "Previous incidents" }).click();
 });
 
 await check("filters narrow the list, and nothing found says how much was seen", async () => {
   await page.locator("#by-severity").selectOption("4");
-  assert.equal(await rows(page).count(), told.filter((incident) => incident.rank === 4).length);
+  assert.equal(await listed(page), told.filter((incident) => incident.rank === 4).length);
   await page.locator("#by-severity").selectOption("0");
   await page.locator("#by-told").selectOption("kept");
-  assert.equal(await rows(page).count(), known.incidents.length - told.length);
+  assert.equal(await listed(page), known.incidents.length - told.length);
   await page.locator("#by-told").selectOption("all");
   await page.locator("#by-guardduty").selectOption("agrees");
-  assert.equal(await rows(page).count(), known.incidents.filter((incident) => incident.guardduty.status === "agrees").length);
+  assert.equal(await listed(page), known.incidents.filter((incident) => incident.guardduty.status === "agrees").length);
   await page.locator("#by-guardduty").selectOption("");
   await page.locator("#search").fill("no such thing");
-  assert.equal(await rows(page).count(), 0);
+  assert.equal(await listed(page), 0);
   assert.match(await page.locator(".empty").innerText(), /No incident fits/);
   await page.locator("#search").fill(known.incidents[0].id);
-  assert.equal(await rows(page).count(), 1);
+  assert.equal(await listed(page), 1);
 });
 
 await check("an incident opens by keyboard and answers the seven questions", async () => {
@@ -169,7 +177,7 @@ await check("keeps quiet and asks for nothing", async () => quiet(page));
 for (const [name, viewport] of [["narrow", narrow], ["wide", wide]]) {
   for (const colorScheme of ["light", "dark"]) {
     // The checker is injected, which the page's own policy would refuse.
-    const small = await open(fleet, viewport, { bypassCSP: true, colorScheme });
+    const small = await open(demo, viewport, { bypassCSP: true, colorScheme });
     await check("fits and is accessible: " + name + ", " + colorScheme, async () => {
       await fits(small);
       if (name === "narrow") await shot(small, "narrow-" + colorScheme);
@@ -226,11 +234,31 @@ await check("the policy stops what would get in", async () => {
 const many = await open(large, wide);
 await check("5,000 incidents: a page of them is drawn, all are searched", async () => {
   assert.equal(await rows(many).count(), 25);
-  assert.match(await many.locator(".pager [role=status]").innerText(), /of 5,000/);
+  assert.match(await many.locator("#incidents .pager [role=status]").innerText(), /of 5,000/);
   await many.locator("#search").fill("many-4999");
   assert.equal(await rows(many).count(), 1);
   const took = await many.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
   console.log("      opened in " + Math.round(took) + " ms");
+  quiet(many);
+});
+await check("400 interfaces: the heat map turns pages, and finds one", async () => {
+  const status = many.locator(".panel:has(#heat-h) .pager [role=status]");
+  const picture = many.locator(".panel:has(#heat-h) [role=img]");
+  assert.match(await status.innerText(), /^1 to 40 of 400; 9,600 that sent less are not in this file$/);
+  await many.getByRole("button", { name: "Next interfaces" }).click();
+  assert.match(await status.innerText(), /^41 to 80 /);
+  const over = picture.locator(".u-over");
+  await over.hover({ position: { x: 40, y: 8 } });
+  assert.match(await many.locator(".panel:has(#heat-h) .readout").innerText(), /^eni-many-0040, .* UTC: /);
+  await many.locator("#heat-search").fill("many-0399");
+  assert.match(await status.innerText(), /^1 to 1 of 1;/);
+  assert.match(await picture.getAttribute("aria-label"), /by 1 interface,/);
+  await many.locator("#heat-search").fill("no such interface");
+  assert.match(await status.innerText(), /^0 of 400/);
+  assert.equal(await picture.isVisible(), false);
+  await many.locator("#heat-search").fill("");
+  assert.equal(await picture.isVisible(), true);
+  await shot(many, "large-wide");
   quiet(many);
 });
 

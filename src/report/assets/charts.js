@@ -146,19 +146,19 @@ function span(u, from, to, name, top, height) {
   u.ctx.restore();
 }
 
-// Who sent when: one row an interface, one column an hour.
+// Who sent when: one row an interface, one column an hour. Starts empty; `show` draws some rows, and
+// all of them are shaded alike.
 function heatChart(fleet, say) {
-  const rows = fleet.heat;
+  let rows = [];
   const hours = fleet.heat_hours;
   const first = fleet.heat_first_second;
   const times = Array.from({ length: hours }, (_, at) => first + at * hourSeconds);
-  const all = rows.flatMap((row) => row.sent.filter((v) => v));
+  const all = fleet.heat.flatMap((row) => row.sent.filter((v) => v));
   const logs = all.map((v) => Math.log2(v)).sort((a, b) => a - b);
   const low = logs[Math.floor(logs.length * 0.02)] || 0;
   const high = logs[Math.floor(logs.length * 0.995)] || 1;
   const shade = (v) => 0.06 + 0.94 * Math.min(1, Math.max(0, (Math.log2(v) - low) / Math.max(1, high - low)));
-  const label = "Bytes sent by " + rows.length + " interfaces, hour by hour; those with incidents first";
-  return chart(label, (place, width) => {
+  const place = chart("", (place, width) => {
     const short = width < 700;
     const name = (row) => (short ? "\u2026" + row.eni.slice(-6) : row.eni.length > 24 ? row.eni.slice(0, 23) + "\u2026" : row.eni);
     const paint = (u) => {
@@ -204,6 +204,12 @@ function heatChart(fleet, say) {
     };
     return new uPlot(options, [times, times.map(() => 0)], place);
   });
+  const show = (some) => {
+    rows = some;
+    place.setAttribute("aria-label", "Bytes sent by " + plural(rows.length, "interface") + ", hour by hour; those with incidents first");
+    place.entry.redraw();
+  };
+  return { place, show };
 }
 
 // New destinations a day, stacked by how new they are.

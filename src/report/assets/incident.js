@@ -39,8 +39,7 @@ function stepsPanel(incident) {
 
 function chartPanel(incident) {
   const view = { scale: "log", span: "near" };
-  const readout = el("p", { class: "readout", "aria-hidden": "true" });
-  const say = (text) => { readout.textContent = text || "\u00a0"; };
+  const [spoken, say] = readout();
   const place = egressChart(incident, view, say);
   const choice = (key, value, name) => el("button", { type: "button", class: "seg", "aria-pressed": String(view[key] === value), on: { click: (event) => {
     view[key] = value;
@@ -50,7 +49,6 @@ function chartPanel(incident) {
   say("");
   const c = incident.chart;
   const hasBand = c.high.length > 0;
-  const key = (name, text, box) => el("span", {}, el("i", { class: name + (box ? " box" : "") }), text);
   return panel("Egress over time",
     el("p", { class: "hint" }, "Bytes an hour above the transport layer, ", c.what, ", by UTC hour. ",
       hasBand ? "The band holds 95\u00a0% of this interface's " + count(c.history_hours) + " past hours, moved to what this hour of the week usually sees; it is what was known on the day of the incident."
@@ -58,10 +56,10 @@ function chartPanel(incident) {
     el("div", { class: "tools" },
       el("div", { role: "group", "aria-label": "Time shown" }, choice("span", "near", "Days around it"), " ", choice("span", "all", "Two weeks before")),
       el("div", { role: "group", "aria-label": "Scale" }, choice("scale", "log", "Log"), " ", choice("scale", "linear", "Linear"))),
-    place, readout,
-    el("div", { class: "legend" }, key("c-sent", "sent in all"), c.to_destination.length ? key("c-target", "of it to this destination", true) : null,
-      hasBand ? [key("c-expected", "expected"), key("c-band", "usual band", true)] : null, key("c-window", "the incident", true),
-      incident.guardduty.findings.length ? key("c-finding", "GuardDuty finding (above the plot)", true) : null),
+    place, spoken,
+    el("div", { class: "legend" }, key("c-sent", "sent in all", true), c.to_destination.length ? key("c-target", "of it to this destination") : null,
+      hasBand ? [key("c-expected", "expected", true), key("c-band", "usual band")] : null, key("c-window", "the incident"),
+      incident.guardduty.findings.length ? key("c-finding", "GuardDuty finding (above the plot)") : null),
     hoursTable(incident));
 }
 

@@ -1,6 +1,6 @@
 // The incident list: filtered, sorted and paged here, so that 5,000 rows cost no more than 25.
 const pageRows = 25;
-const list = { text: "", severity: 0, told: "told", guardduty: "", key: "worst", down: true, page: 0 };
+const list = { text: "", severity: 0, told: "told", guardduty: "", key: "worst", down: true };
 
 const columns = [
   { key: "rank", name: "Severity", down: true },
@@ -63,24 +63,16 @@ function incidentRow(incident) {
 
 function incidentList() {
   const body = el("tbody", {});
-  const status = el("span", { role: "status" });
   const head = el("tr", {});
-  const previous = el("button", { type: "button", on: { click: () => turn(-1) } }, "Previous");
-  const next = el("button", { type: "button", on: { click: () => turn(1) } }, "Next");
+  let rows = [];
+  const pages = pager("incidents", pageRows, (from, to) => body.replaceChildren(...rows.slice(from, to).map(incidentRow)));
   const empty = el("p", { class: "empty", hidden: true });
 
   function show() {
-    const rows = filtered();
-    const pages = Math.max(1, Math.ceil(rows.length / pageRows));
-    list.page = Math.min(list.page, pages - 1);
-    const from = list.page * pageRows;
-    body.replaceChildren(...rows.slice(from, from + pageRows).map(incidentRow));
-    previous.disabled = list.page === 0;
-    next.disabled = list.page + 1 >= pages;
+    rows = filtered();
+    const unfit = rows.length ? "" : " of " + count(data.incidents.length);
     const more = data.counts.not_listed ? "; " + count(data.counts.not_listed) + " weaker ones are not in this file" : "";
-    status.textContent = rows.length
-      ? count(from + 1) + " to " + count(Math.min(from + pageRows, rows.length)) + " of " + count(rows.length) + more
-      : "0 of " + count(data.incidents.length) + more;
+    pages.show(rows.length, unfit + more);
     empty.hidden = rows.length > 0;
     empty.textContent = data.incidents.length ? "No incident fits these filters." : "No incident. " + data.looked_at;
     for (const th of head.children) {
@@ -88,15 +80,9 @@ function incidentList() {
       th.setAttribute("aria-sort", on ? (list.down ? "descending" : "ascending") : "none");
     }
   }
-  function turn(by) {
-    list.page += by;
-    show();
-    document.getElementById("incidents").scrollIntoView();
-  }
   function changed(key) {
     return (event) => {
       list[key] = key === "severity" ? Number(event.target.value) : event.target.value;
-      list.page = 0;
       show();
     };
   }
@@ -104,7 +90,6 @@ function incidentList() {
     const button = el("button", { type: "button", on: { click: () => {
       list.down = list.key === column.key ? !list.down : column.down;
       list.key = column.key;
-      list.page = 0;
       show();
     } } }, column.name);
     head.append(el("th", { scope: "col", class: column.num ? "num" : null, "data-key": column.key }, button));
@@ -123,7 +108,7 @@ function incidentList() {
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of incidents" },
       el("table", { class: "list cards" }, el("thead", {}, head), body)),
     empty,
-    el("div", { class: "pager" }, status, el("div", {}, previous, next)));
+    pages.bar);
   show();
   return section;
 }

@@ -22,21 +22,36 @@ function overview() {
 
 const severityName = (word) => el("span", {}, el("span", { class: "sev " + word }, word));
 
+const heatRows = 40;
+
+// Who sent when, a page of interfaces at a time.
+function heatPanel(f) {
+  const [text, say] = readout();
+  const heat = heatChart(f, say);
+  let rows = [];
+  const pages = pager("interfaces", heatRows, (from, to) => heat.show(rows.slice(from, to)));
+  const more = f.heat_more ? "; " + count(f.heat_more) + " that sent less are not in this file" : "";
+  const find = (wanted) => {
+    rows = f.heat.filter((row) => row.eni.includes(wanted) || row.account.includes(wanted));
+    heat.place.hidden = rows.length === 0;
+    pages.show(rows.length, (rows.length ? "" : " of " + count(f.heat.length)) + more);
+  };
+  find("");
+  const search = el("input", { type: "search", id: "heat-search", placeholder: "interface, account \u2026", on: { input: (event) => find(event.target.value.trim()) } });
+  return el("section", { class: "panel", "aria-labelledby": "heat-h" },
+    el("h2", { id: "heat-h" }, "Who sent when"),
+    el("p", { class: "hint" }, "All bytes that an interface sent, by UTC hour, ", f.heat_hours >= 336 ? "the last two weeks; " : "", "darker is more (logarithmic). Those with incidents come first, then the largest senders."),
+    f.heat.length > heatRows ? el("div", { class: "tools" }, el("label", { class: "grow" }, "Search", search)) : null,
+    heat.place, text,
+    el("div", { class: "legend" }, key("c-heat", "much"), key("c-unseen", "no flow logs")),
+    f.heat.length > heatRows || more ? pages.bar : null);
+}
+
 function fleetPanel() {
   const f = data.fleet;
-  const readout = () => {
-    const node = el("p", { class: "readout", "aria-hidden": "true" }, "\u00a0");
-    return [node, (text) => { node.textContent = text || "\u00a0"; }];
-  };
-  const [heatText, sayHeat] = readout();
   const [newText, sayNew] = readout();
-  const key = (name, text) => el("span", {}, el("i", { class: "box " + name }), text);
   return el("section", { id: "fleet", "aria-label": "Fleet" },
-    f.heat.length ? panel("Who sent when",
-      el("p", { class: "hint" }, "All bytes that an interface sent, by UTC hour, ", f.heat_hours >= 336 ? "the last two weeks; " : "", "darker is more (logarithmic). Those with incidents come first, then the largest senders",
-        f.heat_more ? "; " + plural(f.heat_more, "interface") + " more are not drawn." : "."),
-      heatChart(f, sayHeat), heatText,
-      el("div", { class: "legend" }, key("c-heat", "much"), key("c-unseen", "no flow logs"))) : null,
+    f.heat.length ? heatPanel(f) : null,
     f.new_destinations.length ? panel("New destinations by day",
       el("p", { class: "hint" }, "Networks that an interface used for the first time in the 28 days that baselines remember, also those that raised an incident. The last day reported is not among them yet."),
       newDestinationsChart(f.new_destinations, sayNew), newText,

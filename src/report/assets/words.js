@@ -85,3 +85,46 @@ function paste(text, what) {
 
 // The value of a colour of the style sheet.
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+// A line below a chart that says what the pointer is on, and how to set it.
+function readout() {
+  const node = el("p", { class: "readout", "aria-hidden": "true" }, "\u00a0");
+  return [node, (text) => { node.textContent = text || "\u00a0"; }];
+}
+
+// What a colour of a chart means: an area, or a line.
+const key = (name, text, line) => el("span", {}, el("i", { class: line ? name : name + " box" }), text);
+
+// Turns the pages of a list. `draw(from, to)` shows some rows; call `show` when there are others.
+function pager(what, size, draw) {
+  let page = 0;
+  let total = 0;
+  let note = "";
+  const status = el("span", { role: "status" });
+  const button = (name, by) => el("button", { type: "button", "aria-label": name + " " + what, on: { click: () => {
+    page += by;
+    turn();
+    bar.closest("section").scrollIntoView();
+  } } }, name);
+  const previous = button("Previous", -1);
+  const next = button("Next", 1);
+  const bar = el("div", { class: "pager" }, status, el("div", {}, previous, next));
+  function turn() {
+    const pages = Math.max(1, Math.ceil(total / size));
+    page = Math.min(page, pages - 1);
+    const from = page * size;
+    const to = Math.min(from + size, total);
+    previous.disabled = page === 0;
+    next.disabled = page + 1 >= pages;
+    status.textContent = (total ? count(from + 1) + " to " + count(to) + " of " + count(total) : "0") + note;
+    draw(from, to);
+  }
+  // From the first page on; `after` follows the counts.
+  const show = (rows, after) => {
+    page = 0;
+    total = rows;
+    note = after;
+    turn();
+  };
+  return { bar, show };
+}
