@@ -17,6 +17,8 @@ import corpora
 HERE = Path(__file__).parent
 PEERS = ["duckdb", "polars", "chdb"]
 INFLATERS = ["isal", "libdeflate"]
+#: What the others are multiples of.
+FLOOR = "inflate only: flate2 (ours)"
 #: flowlogs_reader is read on so many files only: it is slower by orders of magnitude.
 READER_FILES = 20
 
@@ -53,6 +55,7 @@ def outflow_scan(binary, folder, lake):
 def rounds_of(arguments, folder, scratch):
     """Name -> list of (seconds, peak MB), and what each peer answered."""
     times, answers, failures = {}, {}, {}
+    is_text = any(folder.rglob("*.gz"))
 
     def note(name, run):
         if name in failures:
@@ -74,9 +77,10 @@ def rounds_of(arguments, folder, scratch):
             seconds, peak, out, _ = measured([arguments.stages, "inflate-files", folder, "2"])
             return seconds, peak, int(out)
 
-        note("inflate only: flate2 (ours)", ours)
-        for name in INFLATERS:
-            note(f"inflate only: {name}", lambda: engine(name, folder))
+        if is_text:
+            note(FLOOR, ours)
+            for name in INFLATERS:
+                note(f"inflate only: {name}", lambda: engine(name, folder))
         for name in PEERS:
             note(name, lambda: engine(name, folder))
     return times, answers, failures
@@ -84,25 +88,27 @@ def rounds_of(arguments, folder, scratch):
 
 def table(name, arguments, folder, scratch):
     times, answers, failures = rounds_of(arguments, folder, scratch)
-    files = sorted(folder.rglob("*.gz"))
-    text_bytes = answers["inflate only: flate2 (ours)"]
+    files = [path for suffix in ("*.gz", "*.parquet") for path in folder.rglob(suffix)]
+    megabytes = sum(f.stat().st_size for f in files) / 1e6
+    text_megabytes = answers[FLOOR] / 1e6 if FLOOR in answers else None
+    inflated = f", {text_megabytes:.1f} MB of text" if text_megabytes else ""
     peers = {answers[peer] for peer in PEERS if peer in answers}
     records = {answer[2] for answer in peers} | {answers["outflow scan"]}
     same = "the same" if len(peers) == 1 and len(records) == 1 else f"DIFFERENT: {answers}"
     lines = [
         f"### {name}",
         "",
-        f"{len(files)} objects, {sum(f.stat().st_size for f in files) / 1e6:.1f} MB, {text_bytes / 1e6:.1f} MB of text,"
+        f"{len(files)} objects, {megabytes:.1f} MB{inflated},"
         f" {max(records):,} records. Totals of all that group, and records of the scan: {same}.",
         "",
-        "| what | median, s | of inflating | MB/s of text | peak, MB |",
+        f"| what | median, s | of {'inflating' if text_megabytes else 'the whole scan'} | MB/s of {'text' if text_megabytes else 'file'} | peak, MB |",
         "|---|---|---|---|---|",
     ]
-    floor = statistics.median(seconds for seconds, _ in times["inflate only: flate2 (ours)"])
+    floor = statistics.median(seconds for seconds, _ in times[FLOOR if text_megabytes else "outflow scan, with lake"])
     for what, runs in sorted(times.items(), key=lambda item: statistics.median(s for s, _ in item[1])):
         median = statistics.median(seconds for seconds, _ in runs)
         peak = max(peak for _, peak in runs)
-        lines.append(f"| {what} | {median:.2f} | {median / floor:.2f} | {text_bytes / 1e6 / median:.0f} | {peak:.0f} |")
+        lines.append(f"| {what} | {median:.2f} | {median / floor:.2f} | {(text_megabytes or megabytes) / median:.0f} | {peak:.0f} |")
     for what, why in failures.items():
         lines.append(f"| {what} | failed: {why} | | | |")
     best = min((statistics.median(s for s, _ in times[p]), p) for p in PEERS if p in times)

@@ -28,6 +28,38 @@ def one_large(objects, path):
     return path.parent
 
 
+#: Types as AWS writes them; texts for the rest (VPC user guide, "Apache Parquet").
+NARROW = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path"}
+WIDE = {"packets", "bytes", "start", "end"}
+
+
+def as_parquet(objects, folder, in_one=False):
+    """The same rows as AWS delivers Parquet: names with underscores, compressed by gzip."""
+    import polars as pl
+
+    if folder.exists():
+        return folder
+    part = folder.with_suffix(".part")
+    frames = []
+    for source in sorted(objects.rglob("*.gz")):
+        text = gzip.decompress(source.read_bytes())
+        names = text.split(b"\n", 1)[0].decode().split()
+        types = {n: pl.Int32 if n in NARROW else pl.Int64 if n in WIDE else pl.String for n in names}
+        frame = pl.read_csv(text, separator=" ", null_values="-", schema=types, quote_char=None)
+        frame = frame.rename({name: name.replace("-", "_") for name in names})
+        if in_one:
+            frames.append(frame)
+            continue
+        target = part / source.relative_to(objects).with_suffix(".parquet")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(target, compression="gzip")
+    if in_one:
+        part.mkdir(parents=True, exist_ok=True)
+        pl.concat(frames).write_parquet(part / "flows.parquet", compression="gzip")
+    part.rename(folder)
+    return folder
+
+
 def scanner_heavy(objects, folder):
     """Four refused knocks from strangers (198.18.0.0/15) beside each record of version 2."""
     if folder.exists():
@@ -55,7 +87,7 @@ def scanner_heavy(objects, folder):
 
 
 def make(outflow, work):
-    """Name -> folder of *.gz."""
+    """Name -> folder of *.gz or *.parquet."""
     small = ["--interval", "60", "--attack-from-day", "1"]
     v2 = simulate(outflow, work / "v2", "--enis", "20", "--days", "7", "--format", "v2", *small)
     v5 = simulate(outflow, work / "v5", "--enis", "20", "--days", "7", "--format", "v5", *small)
@@ -69,4 +101,7 @@ def make(outflow, work):
         "v5, one large object": one_large(v5, work / "large-v5" / "flows.log.gz"),
         "v2 quiet, 2,016 tiny objects": quiet,
         "v2 scanner-heavy, 576 objects": scanner_heavy(day, work / "scanners"),
+        "Parquet of v2, 2,016 small objects": as_parquet(v2, work / "parquet-v2"),
+        "Parquet of v5, 2,016 small objects": as_parquet(v5, work / "parquet-v5"),
+        "Parquet of v5, one large object": as_parquet(v5, work / "large-parquet-v5", in_one=True),
     }

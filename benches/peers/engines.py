@@ -19,11 +19,19 @@ def header(files):
         return text.readline().split()
 
 
+def is_parquet(files):
+    return files[0].endswith(".parquet")
+
+
 def duckdb(files):
     import duckdb
 
     con = duckdb.connect()
     con.execute("SET threads = 2")
+    if is_parquet(files):
+        query = f"""SELECT count(*), sum(b), sum(n) FROM (SELECT sum(bytes) AS b, count(*) AS n
+            FROM read_parquet({files!r}) GROUP BY interface_id, dstaddr, dstport)"""
+        return lambda: con.execute(query).fetchone()
     types = {name: "BIGINT" if name in INTEGERS else "VARCHAR" for name in header(files)}
     query = f"""SELECT count(*), sum(b), sum(n) FROM (
         SELECT sum(bytes) AS b, count(*) AS n
@@ -35,9 +43,12 @@ def duckdb(files):
 def polars(files):
     import polars as pl
 
-    types = {name: pl.Int64 if name in INTEGERS else pl.String for name in header(files)}
-    frame = pl.scan_csv(files, separator=" ", null_values="-", schema=types, quote_char=None)
-    groups = frame.group_by("interface-id", "dstaddr", "dstport").agg(pl.col("bytes").sum().alias("b"), pl.len().alias("n"))
+    if is_parquet(files):
+        frame, interface = pl.scan_parquet(files), "interface_id"
+    else:
+        types = {name: pl.Int64 if name in INTEGERS else pl.String for name in header(files)}
+        frame, interface = pl.scan_csv(files, separator=" ", null_values="-", schema=types, quote_char=None), "interface-id"
+    groups = frame.group_by(interface, "dstaddr", "dstport").agg(pl.col("bytes").sum().alias("b"), pl.len().alias("n"))
     query = groups.select(pl.len().alias("groups"), pl.col("b").sum(), pl.col("n").sum())
     return lambda: query.collect().row(0)
 
@@ -45,11 +56,15 @@ def polars(files):
 def chdb(files):
     import chdb
 
+    # ClickHouse's globs do not recurse: one star for each level.
+    glob = "/".join([str(ROOT), *"*" * (len(Path(files[0]).relative_to(ROOT).parts) - 1), "*" + Path(files[0]).suffix])
+    if is_parquet(files):
+        query = f"""SELECT count(), sum(b), sum(n) FROM (SELECT sum(bytes) AS b, count() AS n
+            FROM file('{glob}', 'Parquet') GROUP BY interface_id, dstaddr, dstport) SETTINGS max_threads=2"""
+        return lambda: [int(value) for value in str(chdb.query(query, "TSV")).split()]
     columns = ", ".join(
         f"`{name}` Nullable({'Int64' if name in INTEGERS else 'String'})" for name in header(files)
     )
-    # ClickHouse's globs do not recurse: one star for each level.
-    glob = "/".join([str(ROOT), *"*" * (len(Path(files[0]).relative_to(ROOT).parts) - 1), "*.gz"])
     query = f"""SELECT count(), sum(b), sum(n) FROM (
         SELECT sum(bytes) AS b, count() AS n FROM file('{glob}', 'CustomSeparatedWithNames', '{columns}', 'gzip')
         GROUP BY `interface-id`, dstaddr, dstport)
@@ -102,7 +117,7 @@ def inflating(files, one):
 
 
 ROOT = Path(sys.argv[2]).resolve()
-found = sorted(str(path) for path in ROOT.rglob("*.gz"))
+found = sorted(str(path) for suffix in ("*.gz", "*.parquet") for path in ROOT.rglob(suffix))
 if len(sys.argv) > 3:
     found = found[: int(sys.argv[3])]
 work = globals()[sys.argv[1]](found)

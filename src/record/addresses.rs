@@ -4,6 +4,7 @@
 
 use super::cuts::{FRONT_BYTES, Window};
 use super::marks::{digits, equal};
+use super::scan::ipv4;
 
 /// Addresses remembered, a power of two; 24 bytes each. They share the first cache with the text.
 const KNOWN: usize = 512;
@@ -44,6 +45,21 @@ impl Addresses {
         let low = u64::from_le_bytes(halves[0]) & kept[0];
         let high = u64::from_le_bytes(halves[1]) & kept[1];
         self.known_or([low, high | u64::from(len) << 56], || read(window, begin, end))
+    }
+
+    /// The dotted quad without leading zeros that a text is, if it is one.
+    #[inline]
+    pub(super) fn of_text(&mut self, text: &[u8]) -> Option<u32> {
+        let len = text.len();
+        // The shortest there is, 1.1.1.1, is not worth another way.
+        let (Some(first), Some(last), 8..=15) = (text.first_chunk(), text.last_chunk(), len) else {
+            return None;
+        };
+        let high = u64::from_le_bytes(*last) >> (128 - 8 * len).min(63);
+        let high = if len == 8 { 0 } else { high };
+        self.known_or([u64::from_le_bytes(*first), high | (len as u64) << 56], || {
+            ipv4(text, 0).filter(|&(_, end)| end == len).map(|(bits, _)| bits)
+        })
     }
 
     #[inline(always)]
@@ -147,6 +163,10 @@ mod tests {
             let expected = text.parse::<std::net::Ipv4Addr>().ok().map(u32::from);
             let mut known = Addresses::default();
             prop_assert_eq!(answers(&mut known, &text, behind), [expected; 2], "{}", text);
+            // Both ways share what is remembered; the other one leaves lengths out.
+            let alone = Addresses::default().of_text(text.as_bytes());
+            prop_assert_eq!(known.of_text(text.as_bytes()), alone);
+            prop_assert_eq!(alone, expected.filter(|_| text.len() >= 8));
         }
     }
 

@@ -9,6 +9,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 
 use super::SkipReason;
+use super::addresses::Addresses;
 use super::scan::integer;
 use super::text::{self, Fault};
 use super::words;
@@ -75,6 +76,7 @@ impl Values {
     }
 
     /// The text of a row; empty when absent.
+    #[inline]
     pub(crate) fn text(&self, row: usize) -> &[u8] {
         match self {
             Self::Texts(texts) if texts.is_valid(row) => match texts.value(row).as_bytes() {
@@ -85,7 +87,17 @@ impl Values {
         }
     }
 
+    /// What stands for the text of a row: rows with the same have the same text.
+    #[inline]
+    pub(crate) fn view(&self, row: usize) -> Option<u128> {
+        match self {
+            Self::Texts(texts) if texts.is_valid(row) => texts.views().get(row).copied(),
+            _ => None,
+        }
+    }
+
     /// The number of a row.
+    #[inline]
     pub(crate) fn integer(&self, row: usize, field: &'static str) -> Result<Option<i64>, Fault<'_>> {
         match self {
             Self::Integers(numbers) => Ok(numbers.is_valid(row).then(|| numbers.value(row))),
@@ -107,6 +119,7 @@ impl Values {
     }
 
     /// The number of a row in a narrower type.
+    #[inline]
     pub(crate) fn narrow<T: TryFrom<i64>>(
         &self,
         row: usize,
@@ -120,6 +133,7 @@ impl Values {
     }
 
     /// The Unix second of a row, also from milliseconds.
+    #[inline]
     pub(crate) fn second(&self, row: usize, field: &'static str) -> Result<Option<i64>, Fault<'_>> {
         Ok(self.narrow::<u64>(row, field)?.and_then(words::seconds))
     }
@@ -133,7 +147,22 @@ impl Values {
         text::address(token).map_err(|reason| self.fault(row, reason, field))
     }
 
+    /// The same, by those met lately.
+    #[inline]
+    pub(crate) fn known_address(
+        &self,
+        row: usize,
+        field: &'static str,
+        addresses: &mut Addresses,
+    ) -> Result<Option<Addr>, Fault<'_>> {
+        match addresses.of_text(self.text(row)) {
+            Some(bits) => Ok(Some(Addr::from_v4(bits))),
+            None => self.address(row, field),
+        }
+    }
+
     /// The word of a row, by its meaning.
+    #[inline]
     pub(crate) fn word<T>(
         &self,
         row: usize,

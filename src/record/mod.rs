@@ -20,6 +20,7 @@ mod read;
 #[cfg(test)]
 mod reference;
 mod report;
+mod rows;
 mod scan;
 pub mod text;
 mod thrift;

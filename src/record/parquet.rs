@@ -8,7 +8,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -16,13 +15,12 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 
-use super::columns::Values;
+use super::addresses::Addresses;
 use super::fields::{self, Target};
-use super::lines::{Lines, Place, note_unknown};
+use super::lines::{Lines, note_unknown};
 use super::parquet_guard::{self, Allowance};
-use super::text::{self, Fault};
-use super::words;
-use super::{FlowRecord, LogStatus, ObjectError, RecordSink, ocsf};
+use super::rows::rows;
+use super::{ObjectError, RecordSink, ocsf};
 
 /// First and last bytes of a Parquet file.
 pub(crate) const MAGIC: &[u8] = b"PAR1";
@@ -49,13 +47,14 @@ pub(crate) fn read<S: RecordSink>(bytes: &Bytes, lines: &mut Lines<'_, S>) -> Re
     parquet_guard::footer(bytes)?;
     let (file, layout) = contained(|| open(bytes, lines))??;
     let mut allowance = Allowance::for_file(bytes.len());
+    let mut addresses = Addresses::default();
     let mut row = 0;
     for group in 0..file.metadata().num_row_groups() {
         let mut reader = contained(|| row_group(bytes, &file, &layout, group, &mut allowance))??;
         while let Some(batch) = contained(|| reader.next())? {
             let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
             match &layout.columns {
-                Columns::Fields(columns) => rows(&batch, columns, row, lines),
+                Columns::Fields(columns) => rows(&batch, columns, row, &mut addresses, lines),
                 Columns::Ocsf => ocsf::rows(&batch, row, lines),
             }
             row += batch.num_rows() as u64;
@@ -161,97 +160,15 @@ fn plan<S: RecordSink>(
     Ok((kept, columns))
 }
 
-/// One batch, row by row.
-fn rows<S: RecordSink>(
-    batch: &RecordBatch,
-    columns: &[(usize, &'static fields::Field)],
-    first_row: u64,
-    lines: &mut Lines<'_, S>,
-) {
-    let values: Vec<(Values, &'static fields::Field)> = columns
-        .iter()
-        .map(|&(at, field)| {
-            let values = Values::of(batch.column(at));
-            match field.target {
-                Target::Account => (values.with_account_digits(), field),
-                _ => (values, field),
-            }
-        })
-        .collect();
-    let has_instance_column = columns.iter().any(|(_, f)| f.target == Target::Instance);
-    for row in 0..batch.num_rows() {
-        let place = Place { line: first_row + row as u64 + 1, byte: 0 };
-        let empty = FlowRecord { has_instance_column, ..FlowRecord::EMPTY };
-        match record(&values, row, empty, lines.is_transit_gateway) {
-            Ok(record) => lines.row(&record, place),
-            Err(fault) => lines.row_fault(fault, place),
-        }
-    }
-}
-
-/// One row to a record.
-fn record<'a>(
-    values: &'a [(Values, &'static fields::Field)],
-    row: usize,
-    mut out: FlowRecord<'a>,
-    is_transit_gateway: bool,
-) -> Result<FlowRecord<'a>, Fault<'a>> {
-    let (mut attachment, mut resource): (&[u8], &[u8]) = (b"", b"");
-    let mut groups: [&[u8]; 4] = [b""; 4];
-    for (column, field) in values {
-        let name = field.name;
-        match field.target {
-            Target::Skip => {}
-            Target::Account => out.account = column.text(row),
-            Target::Interface => out.eni = column.text(row),
-            Target::Attachment => attachment = column.text(row),
-            Target::Resource => resource = column.text(row),
-            Target::Vpc => out.vpc = column.text(row),
-            Target::Subnet => out.subnet = column.text(row),
-            Target::Instance => out.instance = column.text(row),
-            Target::Region => out.region = column.text(row),
-            Target::InterfaceType => out.interface_type = column.text(row),
-            Target::SrcService => out.src_service = column.text(row),
-            Target::DstService => out.dst_service = column.text(row),
-            Target::AsgTag => groups[0] = column.text(row),
-            Target::InterfaceTag => groups[1] = column.text(row),
-            Target::InstanceTag => groups[2] = column.text(row),
-            Target::EcsService => groups[3] = column.text(row),
-            Target::Src => out.src = column.address(row, name)?,
-            Target::Dst => out.dst = column.address(row, name)?,
-            Target::PktSrc => out.pkt_src = column.address(row, name)?,
-            Target::PktDst => out.pkt_dst = column.address(row, name)?,
-            Target::SrcPort => out.src_port = column.narrow(row, name)?,
-            Target::DstPort => out.dst_port = column.narrow(row, name)?,
-            Target::Protocol => out.protocol = column.narrow(row, name)?,
-            Target::Packets => out.packets = column.narrow(row, name)?,
-            Target::Bytes => out.bytes = column.narrow(row, name)?,
-            Target::Start => out.start = column.second(row, name)?,
-            Target::End => out.end = column.second(row, name)?,
-            Target::TcpFlags => out.tcp_flags = column.narrow(row, name)?,
-            Target::Action => out.action = column.word(row, name, words::action)?,
-            Target::Direction => out.direction = column.word(row, name, words::direction)?,
-            Target::Status => {
-                out.status = column.word(row, name, words::log_status)?.unwrap_or(LogStatus::Ok);
-            }
-            Target::TrafficPath => {
-                // Placeholders at and below zero occur where the path does not apply.
-                let path = column.integer(row, name)?.filter(|&path| path > 0);
-                out.traffic_path = path.map(|_| column.narrow(row, name)).transpose()?.flatten();
-            }
-        }
-    }
-    text::settle(&mut out, attachment, resource, &groups, is_transit_gateway);
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray};
+    use arrow::array::{
+        ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
+    };
     use parquet::arrow::ArrowWriter;
 
     use super::*;
-    use crate::record::{Action, FlowDirection, ReadReport, SkipReason, read_object};
+    use crate::record::{Action, FlowDirection, FlowRecord, ReadReport, SkipReason, read_object};
 
     /// Keeps each record as text.
     struct Shown(Vec<String>);
