@@ -358,7 +358,9 @@ fn killed_at_any_point_it_ends_where_it_would_have() {
     let lake = dir.path().join("lake");
     let findings = findings(&all);
     let mut set = FindingSet::default();
-    findings.iter().for_each(|finding| drop(set.upsert(finding.clone())));
+    for finding in &findings {
+        set.upsert(finding.clone());
+    }
     let known = FindingObjects { set, ..FindingObjects::default() };
     let with_findings = ScanOptions { findings: Some(known), ..options(2, Some(&lake)) };
     let scanned = scan_all(all.clone(), &with_findings);

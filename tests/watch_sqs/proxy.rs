@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,6 +73,8 @@ fn serve(mut client: TcpStream, upstream: &str, traps: &Traps) -> std::io::Resul
     let name = name(&head, &body);
     let trap = {
         let mut traps = traps.lock().unwrap();
+        // Those that nobody waits for any more.
+        traps.retain(|trap| trap.hold.try_recv() != Err(TryRecvError::Disconnected));
         traps.iter().position(|trap| trap.request == name).map(|at| traps.remove(at))
     };
     let stop = |trap: &Trap| {
