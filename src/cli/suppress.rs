@@ -168,11 +168,7 @@ fn add(args: &AddArgs, term: Term) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn test(
-    args: &TestArgs,
-    config: impl FnOnce() -> Result<Config, Error>,
-    term: Term,
-) -> Result<u8, Error> {
+fn test(args: &TestArgs, config: impl FnOnce() -> Result<Config, Error>, term: Term) -> Result<u8, Error> {
     let (suppressions, _) = read_suppressions(&args.file)?;
     let mut attacks = args.labels.as_deref().map(cases).transpose()?.unwrap_or_default();
     attacks.retain(|case| case.kind == Kind::Attack);
@@ -251,11 +247,7 @@ fn all_alerts(lake: &Lake) -> Result<Vec<Alert>, Error> {
     Ok(lake.read_alerts(Day(0)..=Day(u32::MAX))?)
 }
 
-fn list(
-    args: &ListArgs,
-    config: impl FnOnce() -> Result<Config, Error>,
-    term: Term,
-) -> Result<u8, Error> {
+fn list(args: &ListArgs, config: impl FnOnce() -> Result<Config, Error>, term: Term) -> Result<u8, Error> {
     let (suppressions, version) = read_suppressions(&args.file)?;
     let on = args.on.unwrap_or_else(today);
     let lake = args.lake.as_deref().map(|root| args.s3.lake(root, config)).transpose()?;

@@ -103,7 +103,8 @@ impl Fetching {
         let table = &self.files[at].table;
         let mut bytes = self.files[at].object.bytes;
         let after = (at + 1..self.files.len()).take(LAKE_AHEAD_FILES_MAX);
-        let ahead = after.take_while(|next| self.files[*next].table == *table).filter(|next| !here.contains(next));
+        let ahead =
+            after.take_while(|next| self.files[*next].table == *table).filter(|next| !here.contains(next));
         let ahead = ahead.take_while(|next| {
             bytes += self.files[*next].object.bytes;
             bytes <= LAKE_AHEAD_BYTES_MAX
@@ -148,7 +149,8 @@ mod tests {
     #[test]
     fn only_files_of_partitions_are_taken_and_nothing_leads_out() {
         let taken = |path: &str| {
-            partition(Path::new(path)).map(|(table, dir)| (table.to_owned(), dir.to_str().unwrap().to_owned()))
+            partition(Path::new(path))
+                .map(|(table, dir)| (table.to_owned(), dir.to_str().unwrap().to_owned()))
         };
         let day = "hourly/account=1/region=r/date=2026-01-01";
         assert_eq!(taken(&format!("{day}/part-0.parquet")), Some(("hourly".into(), day.into())));

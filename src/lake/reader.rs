@@ -69,7 +69,9 @@ impl Lake {
     }
 
     fn has_file(&self, dir: &Path) -> bool {
-        self.fetching.as_ref().map_or_else(|| dir.join(FILE_NAME).is_file(), |fetching| fetching.has_file(dir))
+        self.fetching
+            .as_ref()
+            .map_or_else(|| dir.join(FILE_NAME).is_file(), |fetching| fetching.has_file(dir))
     }
 
     /// The directory of a partition, its file brought here where it is elsewhere.

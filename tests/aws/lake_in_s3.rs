@@ -122,7 +122,8 @@ fn what_is_no_lake_or_may_not_be_read_is_told_with_its_remedy() {
     );
     explain("s3://no-such-bucket/lake").stderr(contains("there is no bucket no-such-bucket"));
     scene.server.faults.add("/alerts/", 1000, Trouble::Refused(403, "AccessDenied", "Access Denied"));
-    explain(THERE).stderr(contains("cannot read s3://security-lake/team/lake/alerts/").and(contains("hint: ")));
+    explain(THERE)
+        .stderr(contains("cannot read s3://security-lake/team/lake/alerts/").and(contains("hint: ")));
 }
 
 /// Exit code and words of a replay from `input`; from where the lake says without.
@@ -130,7 +131,8 @@ fn replay(scene: &Scene, alert: &Alert, lake: &str, input: Option<&str>) -> (Opt
     let mut args = vec!["explain", alert.id.as_str(), "--lake", lake, "--replay"];
     args.extend(input);
     let output = scene.run(&args);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said)
 }
 

@@ -24,3 +24,4 @@ mod security_hub;
 mod sns;
 #[path = "../sns_support/mod.rs"]
 mod sns_support;
+mod throughput;

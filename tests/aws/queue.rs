@@ -31,8 +31,9 @@ impl Queue {
         let state = State { waiting: bodies.into(), of_round, ..State::default() };
         let state = Arc::new(Mutex::new(state));
         let own = Arc::clone(&state);
-        let service =
-            Service::answering("sqs", move |asked| (200, answer(&mut own.lock().unwrap(), asked).to_string()));
+        let service = Service::answering("sqs", move |asked| {
+            (200, answer(&mut own.lock().unwrap(), asked).to_string())
+        });
         Self { service, state }
     }
 

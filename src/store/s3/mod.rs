@@ -187,7 +187,8 @@ impl Remote {
     /// When it cannot be listed.
     pub fn list(&self) -> Result<Vec<String>, Error> {
         let top = self.name("");
-        let keys = self.objects()?.into_iter().filter_map(|object| Some(object.name.strip_prefix(&top)?.to_owned()));
+        let keys =
+            self.objects()?.into_iter().filter_map(|object| Some(object.name.strip_prefix(&top)?.to_owned()));
         Ok(keys.collect())
     }
 
