@@ -68,7 +68,11 @@ fn find_in_file(path: &Path, id: &str) -> Result<Alert, Error> {
 /// The alert in the lake's `alerts/`.
 fn find_in_lake(lake: &Lake, id: &str) -> Result<(Day, Alert), Error> {
     let place = lake.root().display().to_string();
-    let stored = |error: LakeError| Error::Stored { path: place.clone(), detail: error.to_string() };
+    let stored = |error: LakeError| match error {
+        // It says itself where, and what to do.
+        LakeError::Remote(_) => Error::Lake(error),
+        _ => Error::Stored { path: place.clone(), detail: error.to_string() },
+    };
     lake.find_alert_of_day(id).map_err(stored)?.ok_or_else(|| none_of(id, &place))
 }
 

@@ -35,7 +35,7 @@ impl Scene {
         let plan = fleets::small(dir.path());
         let server = Server::start();
         server.upload(dir.path(), LOGS);
-        fs::write(dir.path().join("labels.csv"), labels_csv(&plan)).unwrap();
+        fs::write(dir.path().join("labels.csv"), labels_csv(&plan.labels)).unwrap();
         let mut command = server.outflow(dir.path());
         command.args(["scan", "s3://central-logs/AWSLogs/", "--all", "--format", "jsonl", "-q"]);
         let output = command.args(["--lake", HERE]).output().unwrap();

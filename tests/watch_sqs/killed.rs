@@ -12,7 +12,7 @@ use crate::world::{BUCKET, PATIENCE, QUEUE, World, end, past_and_news};
 
 /// A watcher that does all it does often.
 const BUSY: [&str; 7] =
-    ["--checkpoint-objects", "6", "--checkpoint-seconds", "1", "--correct-every", "1s", "-q"];
+    ["--checkpoint-objects", "20", "--checkpoint-seconds", "1", "--correct-every", "1s", "-q"];
 
 /// The watcher that is killed: what it had in hand comes again soon.
 fn busy(world: &World) -> Command {

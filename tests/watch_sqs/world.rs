@@ -1,17 +1,12 @@
 //! A peer with the flow logs of a fleet, the command line pointed at it, and what `scan` says.
 
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "trusted input, packed by the test")]
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use outflow::alert::Alert;
 use serde_json::json;
 use tempfile::TempDir;
@@ -28,29 +23,12 @@ pub const QUEUE: &str = "outflow";
 /// A process that does nothing for so long hangs.
 pub const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Objects of five minutes that are put into one: what the peers cost is counted in objects.
-const IN_ONE: usize = 3;
-
 /// Flow logs of a fleet: keys, ascending in time, and bytes.
 pub static FLEET: LazyLock<Vec<NamedObject>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     fleet_support::write_fleet(&eventful_fleet(), dir.path());
-    named_objects(dir.path()).chunks(IN_ONE).map(in_one).collect()
+    named_objects(dir.path())
 });
-
-/// Consecutive objects as one, named by the last: the records of the others come a little late.
-fn in_one(objects: &[NamedObject]) -> NamedObject {
-    let mut all = String::new();
-    for (_, bytes) in objects {
-        let mut text = String::new();
-        MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
-        let header = text.find('\n').unwrap() + 1;
-        all += if all.is_empty() { &text } else { &text[header..] };
-    }
-    let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(all.as_bytes()).unwrap();
-    (objects[objects.len() - 1].0.clone(), packed.finish().unwrap())
-}
 
 /// Emitted alerts, and the lake.
 pub type Scanned = (Vec<Alert>, BTreeMap<PathBuf, Vec<u8>>);
