@@ -12,6 +12,7 @@ use crate::benchmark_support::each_set;
 use crate::fleet_support::{eventful_fleet, files, write_fleet};
 use crate::queue::Queue;
 use crate::s3_support::Server;
+use outflow::scan::ObjectKey;
 use outflow::simulate::SimulateOptions;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -81,7 +82,9 @@ fn events(server: &Server, seed: u64) -> Vec<String> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut order: Vec<(usize, String)> = Vec::new();
     let objects = server.store.listing(BUCKET);
-    let logs: Vec<_> = objects.iter().filter(|(key, ..)| key.starts_with("AWSLogs/")).collect();
+    let mut logs: Vec<_> = objects.iter().filter(|(key, ..)| key.starts_with("AWSLogs/")).collect();
+    // As they would be written: keys begin with the account.
+    logs.sort_by_key(|(key, ..)| ObjectKey::parse(key).map(|key| key.time_second));
     let late: BTreeSet<usize> = (0..STRAGGLERS).map(|_| rng.random_range(0..logs.len())).collect();
     for (at, (key, etag, bytes)) in logs.iter().enumerate() {
         let event = json!({ "Records": [{

@@ -17,7 +17,7 @@ use std::time::Instant;
 use crate::s3_support::Server;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 
-const TURNS: usize = 7;
+const TURNS: usize = 5;
 /// What is asked for: S3 costs at most a tenth of the throughput.
 const RATIO_MIN: f64 = 0.9;
 /// Clock ticks of `/proc` in a second (Linux: `USER_HZ`).
