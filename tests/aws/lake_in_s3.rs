@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::LazyLock;
 
 use crate::fleets;
 use crate::s3_support::Server;
@@ -22,27 +23,39 @@ const SHELF: &str = "security-lake";
 const HERE: &str = "shelf/team/lake";
 const THERE: &str = "s3://security-lake/team/lake";
 
-/// A server with flow logs and the lake made of them; the lake is on disk too.
+/// Flow logs, their labels, the lake that a scan of them in S3 makes, and its alerts.
+static MADE: LazyLock<(TempDir, Vec<Alert>)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = fleets::small(&dir.path().join("logs"));
+    let server = Server::start();
+    server.upload(&dir.path().join("logs"), LOGS);
+    fs::write(dir.path().join("labels.csv"), labels_csv(&plan.labels)).unwrap();
+    let mut command = server.outflow(dir.path());
+    command.args(["scan", "s3://central-logs/AWSLogs/", "--all", "--format", "jsonl", "-q"]);
+    let output = command.args(["--lake", HERE]).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let alerts: Vec<Alert> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(alerts.len() >= 4, "{lines}");
+    (dir, alerts)
+});
+
+/// A server with the flow logs and the lake, which are on disk too.
 struct Scene {
     server: Server,
     dir: TempDir,
-    alerts: Vec<Alert>,
+    alerts: &'static [Alert],
 }
 
 impl Scene {
     fn new() -> Self {
+        let (made, alerts) = &*MADE;
         let dir = tempfile::tempdir().unwrap();
-        let plan = fleets::small(dir.path());
+        for (name, of) in [("AWSLogs", "logs/AWSLogs"), ("shelf", "shelf"), ("labels.csv", "labels.csv")] {
+            std::os::unix::fs::symlink(made.path().join(of), dir.path().join(name)).unwrap();
+        }
         let server = Server::start();
-        server.upload(dir.path(), LOGS);
-        fs::write(dir.path().join("labels.csv"), labels_csv(&plan.labels)).unwrap();
-        let mut command = server.outflow(dir.path());
-        command.args(["scan", "s3://central-logs/AWSLogs/", "--all", "--format", "jsonl", "-q"]);
-        let output = command.args(["--lake", HERE]).output().unwrap();
-        let lines = String::from_utf8(output.stdout).unwrap();
-        let alerts: Vec<Alert> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(alerts.len() >= 4, "{lines}");
-        server.upload(&dir.path().join("shelf"), SHELF);
+        server.upload(&made.path().join("logs"), LOGS);
+        server.upload(&made.path().join("shelf"), SHELF);
         Self { server, dir, alerts }
     }
 
