@@ -86,7 +86,7 @@ impl Fetching {
         let objects: Arc<[ObjectRef]> = wanted.iter().map(|at| self.files[*at].object.clone()).collect();
         let opener = Opener::new(objects).map_err(LakeError::remote)?;
         for (nth, place) in wanted.into_iter().enumerate() {
-            match self.bring(&opener, nth, &self.files[place].dir) {
+            match bring(&opener, nth, &self.files[place].dir) {
                 Ok(()) => {
                     here.insert(place);
                 }
@@ -112,13 +112,6 @@ impl Fetching {
         std::iter::once(at).chain(ahead).collect()
     }
 
-    fn bring(&self, opener: &Opener, nth: usize, dir: &Path) -> io::Result<()> {
-        let unfinished = dir.join(TEMP_NAME);
-        let mut body = opener.open(nth)?;
-        io::copy(&mut body, &mut File::create(&unfinished)?)?;
-        fs::rename(unfinished, dir.join(FILE_NAME))
-    }
-
     fn explain(&self, at: usize, error: &io::Error) -> LakeError {
         LakeError::remote(Error::Service {
             message: format!("cannot read {}: {error}", self.files[at].object.name),
@@ -126,6 +119,14 @@ impl Fetching {
                 .to_owned(),
         })
     }
+}
+
+/// Writes the object at place `nth` of the opener's to the file of a partition directory.
+fn bring(opener: &Opener, nth: usize, dir: &Path) -> io::Result<()> {
+    let unfinished = dir.join(TEMP_NAME);
+    let mut body = opener.open(nth)?;
+    io::copy(&mut body, &mut File::create(&unfinished)?)?;
+    fs::rename(unfinished, dir.join(FILE_NAME))
 }
 
 /// Table and directory of a file of a lake, by its path below the lake; `None` for other things, and

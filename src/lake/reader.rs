@@ -32,9 +32,9 @@ const AMBIGUOUS_IDS_MAX: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Lake {
     /// As it was named.
-    place: PathBuf,
-    /// Where its files are, or come to when they are read.
     root: PathBuf,
+    /// Where its files are, or come to when they are read.
+    folder: PathBuf,
     /// The way to those that are in S3.
     fetching: Option<Arc<Fetching>>,
 }
@@ -56,16 +56,16 @@ impl Lake {
     pub fn open_at(root: &Path, options: &config::S3) -> Result<Self, crate::error::Error> {
         let Some(remote) = crate::store::remote(root, options)? else { return Ok(Self::open(root)?) };
         let fetching = Arc::new(Fetching::new(&remote)?);
-        Ok(Self { place: root.to_owned(), root: fetching.root().to_owned(), fetching: Some(fetching) })
+        Ok(Self { root: root.to_owned(), folder: fetching.root().to_owned(), fetching: Some(fetching) })
     }
 
     pub(super) fn at(root: PathBuf) -> Self {
-        Self { place: root.clone(), root, fetching: None }
+        Self { folder: root.clone(), root, fetching: None }
     }
 
     /// Its directory, or its place in S3.
     pub fn root(&self) -> &Path {
-        &self.place
+        &self.root
     }
 
     fn has_file(&self, dir: &Path) -> bool {
@@ -76,7 +76,7 @@ impl Lake {
 
     /// The directory of a partition, its file brought here where it is elsewhere.
     fn dir(&self, table: &Table, partition: &Partition) -> Result<PathBuf, LakeError> {
-        self.brought(partition_dir(&self.root, table, partition))
+        self.brought(partition_dir(&self.folder, table, partition))
     }
 
     fn brought(&self, dir: PathBuf) -> Result<PathBuf, LakeError> {
@@ -91,7 +91,7 @@ impl Lake {
     /// When a directory cannot be listed.
     pub fn partitions(&self, table: &Table) -> Result<Vec<Partition>, LakeError> {
         let mut found = Vec::new();
-        for (account, dir) in values(&self.root.join(table.name), "account")? {
+        for (account, dir) in values(&self.folder.join(table.name), "account")? {
             for (region, dir) in values(&dir, "region")? {
                 for (date, dir) in values(&dir, "date")? {
                     if let Some(day) = parse_date(&date)
@@ -219,7 +219,7 @@ impl Lake {
         values: &[(&str, &str)],
         only: &[&str],
     ) -> Result<Option<TableReader>, LakeError> {
-        TableReader::open(&self.brought(table_dir(&self.root, table, values)?)?, only)
+        TableReader::open(&self.brought(table_dir(&self.folder, table, values)?)?, only)
     }
 
     /// The days that have a snapshot, ascending.
@@ -227,7 +227,7 @@ impl Lake {
     /// # Errors
     /// When the directory cannot be listed.
     pub fn snapshot_days(&self) -> Result<Vec<Day>, LakeError> {
-        let found = values(&self.root.join(SNAPSHOTS.name), "date")?;
+        let found = values(&self.folder.join(SNAPSHOTS.name), "date")?;
         let found = found.iter().filter(|(_, dir)| self.has_file(dir));
         let mut days: Vec<Day> = found.filter_map(|(date, _)| parse_date(date)).collect();
         days.sort_unstable();
@@ -243,7 +243,7 @@ impl Lake {
         day: Day,
         enis: &Arc<BTreeSet<Arc<str>>>,
     ) -> Result<Vec<(EniId, EniHistory)>, LakeError> {
-        let dir = self.brought(table_dir(&self.root, &SNAPSHOTS, &[("date", &day.date().to_string())])?)?;
+        let dir = self.brought(table_dir(&self.folder, &SNAPSHOTS, &[("date", &day.date().to_string())])?)?;
         let only = ["scope", "account", "region", "eni", "state"];
         let Some(reader) = TableReader::open_of(&dir, &only, Some(enis))? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
