@@ -158,6 +158,10 @@ pub const TELEMETRY_HEADERS_MAX: usize = 64;
 /// Bytes of a part of an upload, and the size from which on there are parts. S3 takes 10,000 parts:
 /// a file of 160 GB.
 pub const S3_UPLOAD_PART_BYTES: usize = 16 << 20;
+/// Files of a lake in S3 that come with the one that is read, because they are read next if all are.
+pub const LAKE_AHEAD_FILES_MAX: usize = 16;
+/// Bytes of them all: when one file alone was wanted, the others came for nothing.
+pub const LAKE_AHEAD_BYTES_MAX: u64 = 16 << 20;
 /// Uploads at a time; each holds one part.
 pub const S3_UPLOADS_MAX: usize = 8;
 /// Largest object of a watcher's state, bytes: it is held whole.

@@ -12,7 +12,6 @@ mod seal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::alert::{Alert, count_hidden};
 use crate::config::{self, Config};
@@ -122,16 +121,8 @@ fn scan_here(
     objects.sort_by(|a, b| (time(a), &a.name).cmp(&(time(b), &b.name)));
     let objects: Arc<[ObjectRef]> = objects.into();
     let opener = Opener::new(Arc::clone(&objects))?;
-    let reader = BatchReader {
-        format: plan(config)?,
-        lateness_seconds,
-        from_second: options.from.unwrap_or(i64::MIN),
-        to_second: options.to.unwrap_or(i64::MAX),
-        progress,
-        opener: &opener,
-        first: AtomicUsize::new(0),
-        is_sealed: options.lake.is_some(),
-    };
+    let reader = BatchReader::new(config, &opener, progress)?;
+    let reader = reader.between(options.from, options.to).sealing(options.lake.is_some());
     let beside = Beside::load(config)?;
     let pipeline = Pipeline::new(beside.settings(config), &beside.config_hash(config), lateness_seconds);
     let mut pipeline = beside.into_pipeline(pipeline);
@@ -196,7 +187,7 @@ pub(crate) fn time(object: &ObjectRef) -> Option<i64> {
 }
 
 /// The columns of bodies without a header.
-pub(crate) fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
+fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
     let text = config.input.format_fields.as_deref();
     let plan = text.map(ColumnPlan::from_config).transpose();
     plan.map_err(|e| {

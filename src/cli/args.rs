@@ -225,7 +225,7 @@ pub(super) enum Format {
 
 #[derive(Debug, Args)]
 pub(super) struct BacktestArgs {
-    /// The lake that `scan --lake` wrote
+    /// The lake that `scan --lake` wrote, a folder or `s3://BUCKET/PREFIX`
     #[arg(value_name = "LAKE")]
     pub(super) lake: PathBuf,
     /// First day that is compared, UTC: 2026-03-01; earlier ones are learned from
@@ -246,11 +246,13 @@ pub(super) struct BacktestArgs {
     /// Also write the incidents as they would be to this file, as `scan --format jsonl` does
     #[arg(long, env = "OUTFLOW_ALERTS", value_name = "FILE")]
     pub(super) alerts: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) s3: S3Args,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
-    /// The lake that `scan --lake` wrote
+    /// The lake that `scan --lake` wrote, a folder or `s3://BUCKET/PREFIX`
     #[arg(value_name = "LAKE")]
     pub(super) lake: PathBuf,
     /// What was hidden: the CSV that `simulate` writes, or one with its columns
@@ -266,6 +268,8 @@ pub(super) struct EvalArgs {
     /// How to print
     #[arg(long, env = "OUTFLOW_FORMAT", value_name = "FORMAT", default_value = "table")]
     pub(super) format: ReportFormat,
+    #[command(flatten)]
+    pub(super) s3: S3Args,
 }
 
 /// How to print what was measured.

@@ -17,7 +17,7 @@ use crate::backtest::{
 };
 use crate::config::Config;
 use crate::error::Error;
-use crate::lake::{Lake, LakeWriter};
+use crate::lake::LakeWriter;
 use crate::scan::Beside;
 use crate::window::{Day, Hour};
 
@@ -35,7 +35,7 @@ pub(super) fn run(args: &BacktestArgs, config: &Config, term: Term) -> Result<u8
     }
     let days = first..=last;
     let mut output = args.alerts.as_deref().map(|path| Output::open(Some(path), false, term)).transpose()?;
-    let lake = Lake::open(&args.lake)?;
+    let lake = args.s3.lake(&args.lake, || Ok(config.clone()))?;
     let beside = Beside::load(config)?;
     let settings = beside.settings(config);
     let after = rescore(&lake, config, &beside, &settings, &days, args.headroom)?;
@@ -52,7 +52,8 @@ pub(super) fn run(args: &BacktestArgs, config: &Config, term: Term) -> Result<u8
     output.map_or(Ok(()), Output::finish)?;
     if args.save {
         let measured = after.thresholds.keys().next_back().copied().unwrap_or_default();
-        save(&LakeWriter::create(&args.lake)?, measured, &beside.config_hash(config), &after.headroom)?;
+        let writer = LakeWriter::open(&args.lake, &args.s3.over(&config.s3))?;
+        save(&writer, measured, &beside.config_hash(config), &after.headroom)?;
     }
     let comparison = compare(&before, &after.alerts);
     let text = match args.format {

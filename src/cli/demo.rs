@@ -17,6 +17,7 @@ use crate::alert::Alert;
 use crate::config::Config;
 use crate::error::Error;
 use crate::eval::{Case, read_labels};
+use crate::lake::Lake;
 use crate::report::ReportOptions;
 use crate::scan::{ObjectRef, ScanOptions, read_finding_objects};
 use crate::simulate::{SimFormat, SimulateOptions, labels_csv};
@@ -84,7 +85,7 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     }
     let page = root.join("report.html");
     let output = Output::open(Some(&page), true, term)?;
-    super::report::write(&lake, &ReportOptions::default(), config, output)?;
+    super::report::write(&Lake::open(&lake)?, &ReportOptions::default(), config, output)?;
     term.say(&next_steps(&root, &lake, &page, alerts.iter().find(|alert| alert.emitted)));
     Ok(0)
 }

@@ -13,6 +13,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use super::args::{EvalArgs, ReportFormat};
 use super::render::WIDTH;
 use super::term::Term;
+use crate::config::Config;
 use crate::error::Error;
 use crate::eval::{BUDGETS, Kind, Listed, Measured, measure, read_labels, read_listed};
 use crate::lake::{COVERAGE, Lake};
@@ -21,7 +22,12 @@ use crate::window::{Day, Hour};
 /// The class of ENIs that are counted, as `coverage` names it.
 const INSTANCE: &str = "instance";
 
-pub(super) fn run(args: &EvalArgs, term: Term) -> Result<u8, Error> {
+/// `config` loads the configuration: it may say how a lake in S3 is reached.
+pub(super) fn run(
+    args: &EvalArgs,
+    config: impl FnOnce() -> Result<Config, Error>,
+    term: Term,
+) -> Result<u8, Error> {
     let cases = read(&args.labels, read_labels)?;
     let attacks = cases.iter().filter(|case| case.kind == Kind::Attack);
     let Some(first) = attacks.map(|case| case.start_second).min() else {
@@ -31,7 +37,7 @@ pub(super) fn run(args: &EvalArgs, term: Term) -> Result<u8, Error> {
         ));
     };
     let from = args.from.map_or(Hour::of_second(first).day(), |when| Hour::of_second(when.second).day());
-    let lake = Lake::open(&args.lake)?;
+    let lake = args.s3.lake(&args.lake, config)?;
     let (enis, days) = looked_at(&lake, from)?;
     if days == 0 {
         return Err(Error::usage(

@@ -15,13 +15,15 @@ use crate::error::Error;
 use crate::lake::{Lake, LakeError};
 use crate::window::Day;
 
-/// `config` loads the configuration: only a replay needs it.
+/// `config` loads the configuration: only a replay and a lake in S3 need it.
 pub(super) fn run(
     args: &ExplainArgs,
-    config: impl FnOnce() -> Result<Config, Error>,
+    config: impl Fn() -> Result<Config, Error>,
     term: Term,
 ) -> Result<u8, Error> {
-    let (day, alert) = match (&args.alerts, &args.lake) {
+    let lake = args.lake.as_ref().filter(|_| args.replay || args.alerts.is_none());
+    let lake = lake.map(|root| args.of.s3.lake(root, &config)).transpose()?;
+    let (day, alert) = match (&args.alerts, &lake) {
         (Some(file), _) => (None, find_in_file(file, &args.id)?),
         (None, Some(lake)) => {
             let (day, alert) = find_in_lake(lake, &args.id)?;
@@ -33,7 +35,10 @@ pub(super) fn run(
     };
     term.print(&evidence(&alert))?;
     if args.replay {
-        return replay::run(args, &alert, day, &config()?, term);
+        let Some(lake) = lake else {
+            return Err(Error::usage("a replay needs the lake of the scan", "name it with --lake DIR"));
+        };
+        return replay::run(&args.of, &lake, &alert, day, &config()?, term);
     }
     Ok(0)
 }
@@ -61,11 +66,14 @@ fn find_in_file(path: &Path, id: &str) -> Result<Alert, Error> {
 }
 
 /// The alert in the lake's `alerts/`.
-fn find_in_lake(root: &Path, id: &str) -> Result<(Day, Alert), Error> {
-    let place = root.display().to_string();
-    let stored = |error: LakeError| Error::Stored { path: place.clone(), detail: error.to_string() };
-    let found = Lake::open(root).map_err(stored)?.find_alert_of_day(id).map_err(stored)?;
-    found.ok_or_else(|| none_of(id, &place))
+fn find_in_lake(lake: &Lake, id: &str) -> Result<(Day, Alert), Error> {
+    let place = lake.root().display().to_string();
+    let stored = |error: LakeError| match error {
+        // It says itself where, and what to do.
+        LakeError::Remote(_) => Error::Lake(error),
+        _ => Error::Stored { path: place.clone(), detail: error.to_string() },
+    };
+    lake.find_alert_of_day(id).map_err(stored)?.ok_or_else(|| none_of(id, &place))
 }
 
 /// The one alert meant by `id` among those whose id begins with it: the exact one if there is

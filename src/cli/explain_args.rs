@@ -22,7 +22,7 @@ not; then it says what changed. It needs the configuration and the flags of the 
 pub(super) struct ExplainArgs {
     /// The alert's id, or enough of its beginning to be unique
     pub(super) id: String,
-    /// The lake that holds it
+    /// The lake that holds it, a folder or `s3://BUCKET/PREFIX`
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR", required_unless_present = "alerts")]
     pub(super) lake: Option<PathBuf>,
     /// The file written by `scan --format jsonl --out FILE`

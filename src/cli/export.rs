@@ -6,17 +6,18 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
 use super::render::csv_row;
+use super::s3_args::S3Args;
 use super::term::{Output, Term};
 use super::text::plural;
 use super::when::When;
 use crate::config::Config;
 use crate::error::Error;
-use crate::lake::{Cell, Export, ExportScope, Lake, Summary};
+use crate::lake::{Cell, Export, ExportScope, Summary};
 use crate::net::InternalNetworks;
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// The lake
+    /// The lake, a folder or `s3://BUCKET/PREFIX`
     #[arg(value_name = "LAKE", env = "OUTFLOW_LAKE")]
     lake: PathBuf,
     /// One row per what
@@ -37,6 +38,8 @@ pub(super) struct ExportArgs {
     /// Replace what is there
     #[arg(long, env = "OUTFLOW_FORCE", value_parser = FalseyValueParser::new())]
     force: bool,
+    #[command(flatten)]
+    s3: S3Args,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,7 +80,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config, term: Term) -> Result<u8, 
         By::Incident => Summary::Incident,
     };
     let scope = ExportScope { from, to, internal: &internal, named: &named };
-    let export = Export::of(&Lake::open(&args.lake)?, summary, &scope)?;
+    let export = Export::of(&args.s3.lake(&args.lake, || Ok(config.clone()))?, summary, &scope)?;
     match args.format {
         SheetFormat::Csv => write_csv(&export, &mut output)?,
         SheetFormat::Parquet => output.write_bytes(&export.parquet()?)?,

@@ -75,12 +75,12 @@ fn dispatch(cli: &Cli, term: Term) -> Result<u8, Error> {
     match &cli.verb {
         Verb::Scan(args) => scan::run(args, &load_config(cli)?, term),
         Verb::Backtest(args) => backtest::run(args, &load_config(cli)?, term),
-        Verb::Eval(args) => eval::run(args, term),
+        Verb::Eval(args) => eval::run(args, || load_config(cli), term),
         Verb::Explain(args) => explain::run(args, || load_config(cli), term),
         Verb::Report(args) => report::run(args, &load_config(cli)?, term),
         Verb::Schema(verb) => schema::run(verb, term),
         Verb::Export(args) => export::run(args, &load_config(cli)?, term),
-        Verb::Suppress(verb) => suppress::run(verb, term),
+        Verb::Suppress(verb) => suppress::run(verb, || load_config(cli), term),
         Verb::Config(ConfigVerb::Check { file }) => check_config(file.as_deref(), cli, term),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

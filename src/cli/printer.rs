@@ -4,9 +4,10 @@
 
 use super::args::{Format, ScanArgs};
 use super::render::{Block, csv_line, head, header, json_line};
-use super::term::{Output, Term};
+use super::term::{BOLD, Output, Term};
+use super::text::plural;
 use crate::alert::Alert;
-use crate::alert::render::{asff, ocsf};
+use crate::alert::render::{Unplaced, asff, ocsf};
 use crate::error::Error;
 
 /// Prints the alerts of a scan.
@@ -17,6 +18,9 @@ pub(super) struct Printer {
     output: Output,
     /// CSV's first line is out.
     has_header: bool,
+    term: Term,
+    /// Alerts that the format cannot hold.
+    left_out: u64,
     /// What a table will show.
     blocks: Vec<Block>,
     /// The scan has something to do beside printing: a lake to complete, alerts to publish.
@@ -33,6 +37,8 @@ impl Printer {
             all: args.all,
             output: Output::open(args.output.out.as_deref(), args.output.force, term)?,
             has_header: false,
+            term,
+            left_out: 0,
             blocks: Vec::new(),
             outlives_reader: args.lake.is_some() || args.publish.is_any(),
             left: None,
@@ -63,7 +69,10 @@ impl Printer {
                 Format::Table => self.blocks.push(Block::new(alert)),
                 Format::Jsonl => self.output.write(&json_line(alert))?,
                 Format::Ocsf => self.output.write(&format!("{}\n", ocsf(alert)))?,
-                Format::Asff => self.output.write(&format!("{}\n", asff(alert)))?,
+                Format::Asff => match asff(alert) {
+                    Ok(finding) => self.output.write(&format!("{finding}\n"))?,
+                    Err(Unplaced) => self.left_out += 1,
+                },
                 Format::Csv => {
                     self.header()?;
                     self.output.write(&csv_line(alert))?;
@@ -91,6 +100,11 @@ impl Printer {
         }
         self.blocks.sort_by(|a, b| a.weight().reading_order(&b.weight()));
         self.blocks.iter().try_for_each(|block| self.output.write(&block.text))?;
+        if self.left_out > 0 {
+            let alerts = plural(self.left_out, "alert");
+            self.term.must_say(&format!("warning: {alerts} left out of the findings: {}", Unplaced::CAUSE));
+            self.term.must_say(&format!("{BOLD}hint:{BOLD:#} {}", Unplaced::REMEDY));
+        }
         self.output.finish()
     }
 }

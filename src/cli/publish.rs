@@ -12,7 +12,7 @@ use super::text::{plural, safe};
 use crate::alert::Alert;
 #[cfg(feature = "aws")]
 use crate::alert::render::digest;
-use crate::alert::render::{asff, sns};
+use crate::alert::render::{Unplaced, asff, sns};
 use crate::config::S3;
 use crate::error::Error;
 use crate::sink::{Delivery, HubSink, SnsSink, Topic};
@@ -68,7 +68,14 @@ impl Way {
                 Ok(())
             }
             Self::HubShown(term) => {
-                emitted.for_each(|alert| term.must_say(&asff(alert).to_string()));
+                emitted.for_each(|alert| match asff(alert) {
+                    Ok(finding) => term.must_say(&finding.to_string()),
+                    Err(Unplaced) => term.must_say(&format!(
+                        "warning: alert {} is no finding: {}",
+                        safe(&alert.id),
+                        Unplaced::CAUSE
+                    )),
+                });
                 Ok(())
             }
             Self::Topic(sink) => sink.publish(alerts),
@@ -92,7 +99,7 @@ impl Way {
 
     #[cfg(feature = "aws")]
     fn refused_alerts(&self) -> u64 {
-        self.delivery().map_or(0, |(delivery, _)| delivery.undelivered_alerts())
+        self.delivery().map_or(0, |(delivery, _)| delivery.refused_alerts())
     }
 
     /// What became of the alerts; `None` where they are shown. With what was done to them.
@@ -194,6 +201,14 @@ impl Publisher {
         Ok((count, is_done))
     }
 
+    /// Why one of the ways can never take `alert`, with the remedy, one line.
+    #[cfg(feature = "aws")]
+    pub(super) fn never_taken(&self, alert: &Alert) -> Option<String> {
+        let is_hub = |way: &Way| matches!(way, Way::HubShown(_) | Way::Hub(_));
+        let is_left_out = self.ways.iter().any(is_hub) && asff(alert) == Err(Unplaced);
+        is_left_out.then(|| format!("not for Security Hub: {}; {}", Unplaced::CAUSE, Unplaced::REMEDY))
+    }
+
     /// Forgets what was offered: nobody will offer it again.
     #[cfg(feature = "aws")]
     pub(super) fn forget(&mut self, alerts: &[Alert]) {
@@ -271,6 +286,7 @@ mod tests {
             cause: cause.into(),
             remedy: "do this".into(),
             alerts,
+            is_hopeless: false,
             ids: vec!["a1".into(), "b2".into()],
         };
         let delivery = Delivery { published: 3, undelivered: vec![same(2, "gone"), same(5, "full\u{1b}")] };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::explain_args::{ExplainArgs, ReplayArgs};
+use super::explain_args::ReplayArgs;
 use super::findings::FindingInputs;
 use super::progress::{self, INTERRUPTED, Meter};
 use super::render::WIDTH;
@@ -30,27 +30,24 @@ const VALUE_CHARS_MAX: usize = 60;
 
 /// `day` is where the lake has the alert; `None` when it came from a file.
 pub(super) fn run(
-    args: &ExplainArgs,
+    args: &ReplayArgs,
+    lake: &Lake,
     alert: &Alert,
     day: Option<Day>,
     config: &Config,
     term: Term,
 ) -> Result<u8, Error> {
-    let Some(root) = &args.lake else {
-        return Err(Error::usage("a replay needs the lake of the scan", "name it with --lake DIR"));
-    };
-    let lake = Lake::open(root)?;
     let day = match day {
         Some(day) => day,
-        None => day_of(&lake, alert)?,
+        None => day_of(lake, alert)?,
     };
-    let config = with_overrides(&args.of, config);
+    let config = with_overrides(args, config);
     let stored = lake.read_objects(day)?;
-    let objects = objects(&args.of, &config, &lake, &stored, day)?;
-    let options = options(&args.of, &config)?;
+    let objects = objects(args, &config, lake, &stored, day)?;
+    let options = options(args, &config)?;
     progress::catch_interrupts();
     let meter = Meter::new(term, objects.len() as u64, objects.iter().map(|object| object.bytes).sum());
-    let replayed = replay(&lake, day, objects, &config, &options, &meter);
+    let replayed = replay(lake, day, objects, &config, &options, &meter);
     meter.finish();
     let Some(replayed) = replayed? else { return Ok(INTERRUPTED) };
     let verdict = compare(alert, &stored, &replayed);

@@ -24,6 +24,7 @@ Examples:
   outflow report ./lake
   outflow report ./lake --from 2026-03-01 -o march.html
   outflow report ./lake --incident 015a19e8 -o incident.html
+  outflow report s3://security-lake/outflow --from 2026-03-01
   outflow report ./lake -o s3://security-reports/outflow/march.html --sse aws:kms
 
 The file holds everything it shows and loads nothing; it opens in any browser. Destinations are told
@@ -31,7 +32,7 @@ apart by the configuration's [network], so use the one that the scan had.";
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The lake that `scan --lake` wrote
+    /// The lake that `scan --lake` wrote, a folder or `s3://BUCKET/PREFIX`
     #[arg(value_name = "LAKE")]
     pub(super) lake: PathBuf,
     /// Only this incident: its id, or enough of its beginning to be unique
@@ -53,6 +54,12 @@ pub(super) struct ReportArgs {
     s3: S3Args,
 }
 
+impl ReportArgs {
+    fn lake(&self, config: &Config) -> Result<Lake, Error> {
+        self.s3.lake(&self.lake, || Ok(config.clone()))
+    }
+}
+
 pub(super) fn run(args: &ReportArgs, config: &Config, term: Term) -> Result<u8, Error> {
     let options = ReportOptions {
         from_second: args.from.map(|when| when.second),
@@ -62,14 +69,14 @@ pub(super) fn run(args: &ReportArgs, config: &Config, term: Term) -> Result<u8, 
     // Before the lake is read: a name that is taken is told at once.
     if is_remote(&args.out) {
         let place = RemotePage::find(args, &args.s3.over(&config.s3))?;
-        let model = model(&args.lake, &options, config)?;
+        let model = model(&args.lake(config)?, &options, config)?;
         let page = html(&model);
         place.write(&page)?;
         term.say(&said(&args.out, page.len() as u64, &model));
         return Ok(0);
     }
     let output = Output::open(Some(&args.out), args.force, term)?;
-    let model = write(&args.lake, &options, config, output)?;
+    let model = write(&args.lake(config)?, &options, config, output)?;
     let size = std::fs::metadata(&args.out).map_or(0, |file| file.len());
     term.say(&said(&args.out, size, &model));
     Ok(0)
@@ -113,7 +120,7 @@ impl RemotePage {
 
 /// Writes the report of a lake.
 pub(super) fn write(
-    lake: &Path,
+    lake: &Lake,
     options: &ReportOptions,
     config: &Config,
     mut output: Output,
@@ -125,12 +132,8 @@ pub(super) fn write(
 }
 
 /// What a report of a lake says.
-fn model(lake: &Path, options: &ReportOptions, config: &Config) -> Result<Model, Error> {
-    let stored = |error: crate::lake::LakeError| Error::Stored {
-        path: lake.display().to_string(),
-        detail: error.to_string(),
-    };
-    gather(&Lake::open(lake).map_err(stored)?, &Beside::load(config)?.settings(config), options)
+fn model(lake: &Lake, options: &ReportOptions, config: &Config) -> Result<Model, Error> {
+    gather(lake, &Beside::load(config)?.settings(config), options)
 }
 
 /// Where it is and what is in it.

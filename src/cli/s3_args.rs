@@ -3,7 +3,12 @@
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
-use crate::config::{S3, SSE, is_account, is_role_arn};
+use std::path::Path;
+
+use crate::config::{Config, S3, SSE, is_account, is_role_arn};
+use crate::error::Error;
+use crate::lake::Lake;
+use crate::store::is_remote;
 
 /// Each wins over `[s3]` of the configuration. `[[s3.bucket]]`, being about one bucket, wins over both.
 #[derive(Debug, Default, Args)]
@@ -73,6 +78,18 @@ impl S3Args {
             s3.common.requester_pays = Some(true);
         }
         s3
+    }
+}
+
+impl S3Args {
+    /// The lake at `root`, on this machine or in S3. Only there the configuration is asked for.
+    pub(super) fn lake(
+        &self,
+        root: &Path,
+        config: impl FnOnce() -> Result<Config, Error>,
+    ) -> Result<Lake, Error> {
+        let s3 = if is_remote(root) { self.over(&config()?.s3) } else { S3::default() };
+        Lake::open_at(root, &s3)
     }
 }
 

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::s3_args::S3Args;
 use super::term::{Output, Term};
 use super::text::{bytes, plural, safe};
 use crate::alert::Alert;
+use crate::config::Config;
 use crate::detect::suppress::{
     self, Covered, Matched, Scope, Suppression, Suppressions, Target, is_hidden, parse_day,
 };
@@ -79,12 +81,14 @@ pub(super) struct TestArgs {
     /// The file
     #[arg(value_name = "FILE")]
     file: String,
-    /// The lake whose alerts are looked at
+    /// The lake whose alerts are looked at, a folder or `s3://BUCKET/PREFIX`
     #[arg(value_name = "LAKE")]
     lake: PathBuf,
     /// What is known to be an attack, as `outflow simulate` labels it
     #[arg(long, env = "OUTFLOW_LABELS", value_name = "FILE")]
     labels: Option<PathBuf>,
+    #[command(flatten)]
+    s3: S3Args,
 }
 
 #[derive(Debug, Args)]
@@ -98,13 +102,20 @@ pub(super) struct ListArgs {
     /// The day that tells which are in force [default: today, UTC]
     #[arg(long, env = "OUTFLOW_ON", value_name = "DATE", value_parser = parse_day)]
     on: Option<Day>,
+    #[command(flatten)]
+    s3: S3Args,
 }
 
-pub(super) fn run(verb: &SuppressVerb, term: Term) -> Result<u8, Error> {
+/// `config` loads the configuration: it may say how a lake in S3 is reached.
+pub(super) fn run(
+    verb: &SuppressVerb,
+    config: impl FnOnce() -> Result<Config, Error>,
+    term: Term,
+) -> Result<u8, Error> {
     match verb {
         SuppressVerb::Add(args) => add(args, term),
-        SuppressVerb::Test(args) => test(args, term),
-        SuppressVerb::List(args) => list(args, term),
+        SuppressVerb::Test(args) => test(args, config, term),
+        SuppressVerb::List(args) => list(args, config, term),
     }
 }
 
@@ -157,11 +168,11 @@ fn add(args: &AddArgs, term: Term) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn test(args: &TestArgs, term: Term) -> Result<u8, Error> {
+fn test(args: &TestArgs, config: impl FnOnce() -> Result<Config, Error>, term: Term) -> Result<u8, Error> {
     let (suppressions, _) = read_suppressions(&args.file)?;
     let mut attacks = args.labels.as_deref().map(cases).transpose()?.unwrap_or_default();
     attacks.retain(|case| case.kind == Kind::Attack);
-    let alerts = all_alerts(&args.lake)?;
+    let alerts = all_alerts(&args.s3.lake(&args.lake, config)?)?;
     let (mut hidden, mut over_cap, mut attack_hidden) = (0, 0, false);
     let mut out = String::new();
     for (alert, matched) in judged(&suppressions.holding_always(), &alerts) {
@@ -232,14 +243,15 @@ fn judged<'a>(suppressions: &Suppressions, alerts: &'a [Alert]) -> Vec<(&'a Aler
     all
 }
 
-fn all_alerts(lake: &Path) -> Result<Vec<Alert>, Error> {
-    Ok(Lake::open(lake)?.read_alerts(Day(0)..=Day(u32::MAX))?)
+fn all_alerts(lake: &Lake) -> Result<Vec<Alert>, Error> {
+    Ok(lake.read_alerts(Day(0)..=Day(u32::MAX))?)
 }
 
-fn list(args: &ListArgs, term: Term) -> Result<u8, Error> {
+fn list(args: &ListArgs, config: impl FnOnce() -> Result<Config, Error>, term: Term) -> Result<u8, Error> {
     let (suppressions, version) = read_suppressions(&args.file)?;
     let on = args.on.unwrap_or_else(today);
-    let alerts = args.lake.as_deref().map(all_alerts).transpose()?;
+    let lake = args.lake.as_deref().map(|root| args.s3.lake(root, config)).transpose()?;
+    let alerts = lake.as_ref().map(all_alerts).transpose()?;
     let hits = alerts.map(|alerts| crate::alert::count_hidden(&alerts));
     let mut out = String::new();
     for suppression in suppressions.iter() {

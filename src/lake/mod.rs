@@ -15,7 +15,7 @@
 //! Invariants: one [`Table`] describes each data set and everything is written through it; a file
 //! is replaced whole or not at all; the same rows give the same bytes; dates are event time, UTC.
 //! This is an edge: it uses the file system, and S3 where the lake is there: files are made here, and
-//! are visible there when they are whole. It reads no clock.
+//! are visible there when they are whole; what is read comes here first. It reads no clock.
 
 mod alerts;
 mod columns;
@@ -24,7 +24,9 @@ mod day;
 mod days;
 mod error;
 mod export;
+mod fetching;
 mod file;
+mod folder;
 mod guardduty;
 mod headroom;
 mod hourly;

@@ -1,5 +1,5 @@
 //! The reading side of the lake. It changes nothing and needs no lock: files are only ever
-//! replaced whole.
+//! replaced whole. What is in S3 is read where it was brought to.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use crate::alert::Alert;
 use crate::baseline::eni::EniHistory;
+use crate::config;
 use crate::window::{Day, EniId};
 
 use super::alerts::ALERTS;
 use super::columns::{TableReader, text_or_empty};
 use super::coverage::COVERAGE;
 use super::error::LakeError;
+use super::fetching::Fetching;
 use super::file::FILE_NAME;
 use super::hourly::HOURLY;
 use super::hours::HourReader;
@@ -29,7 +31,12 @@ const AMBIGUOUS_IDS_MAX: usize = 5;
 /// A lake to read.
 #[derive(Clone, Debug)]
 pub struct Lake {
+    /// As it was named.
     root: PathBuf,
+    /// Where its files are, or come to when they are read.
+    folder: PathBuf,
+    /// The way to those that are in S3.
+    fetching: Option<Arc<Fetching>>,
 }
 
 impl Lake {
@@ -39,16 +46,42 @@ impl Lake {
     /// When there is no such directory.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, LakeError> {
         let root = root.into();
-        if root.is_dir() { Ok(Self { root }) } else { Err(LakeError::NotALake { path: root }) }
+        if root.is_dir() { Ok(Self::at(root)) } else { Err(LakeError::NotALake { path: root }) }
+    }
+
+    /// The same for a lake that may be in S3, `s3://bucket/prefix`, reached by `options`.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or when S3 does not allow it.
+    pub fn open_at(root: &Path, options: &config::S3) -> Result<Self, crate::error::Error> {
+        let Some(remote) = crate::store::remote(root, options)? else { return Ok(Self::open(root)?) };
+        let fetching = Arc::new(Fetching::new(&remote)?);
+        Ok(Self { root: root.to_owned(), folder: fetching.root().to_owned(), fetching: Some(fetching) })
     }
 
     pub(super) fn at(root: PathBuf) -> Self {
-        Self { root }
+        Self { folder: root.clone(), root, fetching: None }
     }
 
-    /// Its directory.
+    /// Its directory, or its place in S3.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    fn has_file(&self, dir: &Path) -> bool {
+        self.fetching
+            .as_ref()
+            .map_or_else(|| dir.join(FILE_NAME).is_file(), |fetching| fetching.has_file(dir))
+    }
+
+    /// The directory of a partition, its file brought here where it is elsewhere.
+    fn dir(&self, table: &Table, partition: &Partition) -> Result<PathBuf, LakeError> {
+        self.brought(partition_dir(&self.folder, table, partition))
+    }
+
+    fn brought(&self, dir: PathBuf) -> Result<PathBuf, LakeError> {
+        self.fetching.as_ref().map_or(Ok(()), |fetching| fetching.fetch(&dir))?;
+        Ok(dir)
     }
 
     /// The partitions of `hourly`, `coverage` or `alerts` that have a file, sorted by (day,
@@ -58,11 +91,11 @@ impl Lake {
     /// When a directory cannot be listed.
     pub fn partitions(&self, table: &Table) -> Result<Vec<Partition>, LakeError> {
         let mut found = Vec::new();
-        for (account, dir) in values(&self.root.join(table.name), "account")? {
+        for (account, dir) in values(&self.folder.join(table.name), "account")? {
             for (region, dir) in values(&dir, "region")? {
                 for (date, dir) in values(&dir, "date")? {
                     if let Some(day) = parse_date(&date)
-                        && dir.join(FILE_NAME).is_file()
+                        && self.has_file(&dir)
                     {
                         let (account, region) = (account.as_str().into(), region.as_str().into());
                         found.push(Partition { account, region, day });
@@ -103,8 +136,8 @@ impl Lake {
         partition: &Partition,
         enis: Option<&Arc<BTreeSet<Arc<str>>>>,
     ) -> Result<impl Iterator<Item = Result<crate::window::EniHour, LakeError>> + use<>, LakeError> {
-        let hourly = partition_dir(&self.root, &HOURLY, partition);
-        let coverage = partition_dir(&self.root, &COVERAGE, partition);
+        let hourly = self.dir(&HOURLY, partition)?;
+        let coverage = self.dir(&COVERAGE, partition)?;
         Ok(HourReader::open(&hourly, &coverage, partition.clone(), enis)?.into_iter().flatten())
     }
 
@@ -186,7 +219,7 @@ impl Lake {
         values: &[(&str, &str)],
         only: &[&str],
     ) -> Result<Option<TableReader>, LakeError> {
-        TableReader::open(&table_dir(&self.root, table, values)?, only)
+        TableReader::open(&self.brought(table_dir(&self.folder, table, values)?)?, only)
     }
 
     /// The days that have a snapshot, ascending.
@@ -194,10 +227,9 @@ impl Lake {
     /// # Errors
     /// When the directory cannot be listed.
     pub fn snapshot_days(&self) -> Result<Vec<Day>, LakeError> {
-        let found = values(&self.root.join(SNAPSHOTS.name), "date")?;
-        let has_file = |dir: &Path| dir.join(FILE_NAME).is_file();
-        let mut days: Vec<Day> =
-            found.iter().filter(|(_, dir)| has_file(dir)).filter_map(|(date, _)| parse_date(date)).collect();
+        let found = values(&self.folder.join(SNAPSHOTS.name), "date")?;
+        let found = found.iter().filter(|(_, dir)| self.has_file(dir));
+        let mut days: Vec<Day> = found.filter_map(|(date, _)| parse_date(date)).collect();
         days.sort_unstable();
         Ok(days)
     }
@@ -211,7 +243,7 @@ impl Lake {
         day: Day,
         enis: &Arc<BTreeSet<Arc<str>>>,
     ) -> Result<Vec<(EniId, EniHistory)>, LakeError> {
-        let dir = table_dir(&self.root, &SNAPSHOTS, &[("date", &day.date().to_string())])?;
+        let dir = self.brought(table_dir(&self.folder, &SNAPSHOTS, &[("date", &day.date().to_string())])?)?;
         let only = ["scope", "account", "region", "eni", "state"];
         let Some(reader) = TableReader::open_of(&dir, &only, Some(enis))? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
@@ -237,7 +269,7 @@ impl Lake {
         wanted: impl Fn(&str) -> bool,
         alerts: &mut Vec<Alert>,
     ) -> Result<(), LakeError> {
-        let dir = partition_dir(&self.root, &ALERTS, partition);
+        let dir = self.dir(&ALERTS, partition)?;
         let Some(reader) = TableReader::open(&dir, &["id", "json"])? else { return Ok(()) };
         for columns in reader {
             let columns = columns?;

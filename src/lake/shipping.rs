@@ -10,6 +10,7 @@ use crate::store::{Lease, Remote};
 
 use super::error::LakeError;
 use super::file::FILE_NAME;
+use super::folder::Folder;
 
 /// The object that says who writes. The leading dot hides it from query engines.
 const LEASE_NAME: &str = ".outflow.lease";
@@ -35,7 +36,7 @@ impl Shipping {
 
     /// Root of the files that are made.
     pub(super) fn root(&self) -> &Path {
-        &self.folder.0
+        self.folder.path()
     }
 
     /// Brings complete files, each still under its temporary name, to their places: `(directory that
@@ -49,31 +50,5 @@ impl Shipping {
         let files = files.into_iter().map(|(dir, path)| (key(&dir), path)).collect();
         let shipped = self.lease.check().and_then(|()| self.remote.put_files(files));
         shipped.map_err(LakeError::remote)
-    }
-}
-
-/// A folder of our own that goes when we do.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self, Error> {
-        let base = std::env::temp_dir();
-        let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
-        let path = base.join(format!("outflow-lake-{random:016x}"));
-        let mut builder = std::fs::DirBuilder::new();
-        // Others of this machine need not see who talks to whom.
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let made = builder.create(&path);
-        made.map_err(|source| Error::Write { path: path.display().to_string(), source })?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left is in the folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -11,7 +11,6 @@ mod inputs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 pub use compare::{Cause, Change, Verdict, compare};
 pub use inputs::{Inputs, named_by_lake, of_day};
@@ -24,7 +23,7 @@ use crate::guardduty::FindingSet;
 use crate::lake::{Lake, StoredObject};
 use crate::pipeline::{Carried, DayStart, MemoryKind, MemoryRow, Output, Pipeline};
 use crate::scan::batch::BatchReader;
-use crate::scan::{Beside, Progress, batches, plan, pool, time};
+use crate::scan::{Beside, Progress, batches, pool, time};
 use crate::source::{OBJECT_SECONDS, ObjectRef, Opener};
 use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
 
@@ -147,16 +146,8 @@ impl Live {
         let objects: Arc<[ObjectRef]> = objects.into();
         let opener = Opener::new(Arc::clone(&objects))?;
         let lateness_seconds = i64::from(config.input.lateness_minutes) * 60;
-        let reader = BatchReader {
-            format: plan(config)?,
-            lateness_seconds,
-            from_second: options.from.unwrap_or(i64::MIN),
-            to_second: options.to.unwrap_or(i64::MAX),
-            progress,
-            opener: &opener,
-            first: AtomicUsize::new(0),
-            is_sealed: true,
-        };
+        let reader = BatchReader::new(config, &opener, progress)?;
+        let reader = reader.between(options.from, options.to).sealing(true);
         let (first, last) = (self.taken.day.first_hour(), Hour(self.taken.day.first_hour().0 + 23));
         let mut done = 0;
         for batch in batches(&objects, options.threads) {

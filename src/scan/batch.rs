@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::seal::Sealing;
-use super::{Progress, Seen};
+use super::{Progress, Seen, plan};
+use crate::config::Config;
+use crate::error::Error;
 use crate::limits::AHEAD_OBJECT_BYTES_MIN;
 use crate::record::{ColumnPlan, FlowRecord, ObjectError, ObjectReader, ReadReport, RecordSink, SkipReason};
 use crate::source::{ObjectRef, Open};
@@ -15,16 +17,15 @@ use crate::window::{Hour, ObjectContext, ObjectLedger, Seal, Shard};
 
 /// How objects are read in this run.
 pub(crate) struct BatchReader<'a> {
-    pub(crate) format: Option<ColumnPlan>,
-    pub(crate) lateness_seconds: i64,
-    pub(crate) from_second: i64,
-    pub(crate) to_second: i64,
-    pub(crate) progress: &'a dyn Progress,
-    pub(crate) opener: &'a dyn Open,
+    format: Option<ColumnPlan>,
+    lateness_seconds: i64,
+    from_second: i64,
+    to_second: i64,
+    progress: &'a dyn Progress,
+    opener: &'a dyn Open,
     /// Objects of the batches before: where the next batch begins.
-    pub(crate) first: AtomicUsize,
-    /// Whether it is noted what each object was: for a lake.
-    pub(crate) is_sealed: bool,
+    first: AtomicUsize,
+    is_sealed: bool,
 }
 
 /// A batch that was read.
@@ -46,7 +47,43 @@ pub(crate) struct Outcome {
     seal: Option<Seal>,
 }
 
-impl BatchReader<'_> {
+impl<'a> BatchReader<'a> {
+    /// For the objects that `opener` opens: all of their time, and what they were is not noted.
+    ///
+    /// # Errors
+    /// When the configuration names columns that cannot be read.
+    pub(crate) fn new(
+        config: &Config,
+        opener: &'a dyn Open,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            format: plan(config)?,
+            lateness_seconds: i64::from(config.input.lateness_minutes) * 60,
+            from_second: i64::MIN,
+            to_second: i64::MAX,
+            progress,
+            opener,
+            first: AtomicUsize::new(0),
+            is_sealed: false,
+        })
+    }
+
+    /// Counts records that end in `[from, to)` only, Unix seconds.
+    pub(crate) fn between(self, from: Option<i64>, to: Option<i64>) -> Self {
+        Self { from_second: from.unwrap_or(i64::MIN), to_second: to.unwrap_or(i64::MAX), ..self }
+    }
+
+    /// Begins after the first `objects` of the opener's.
+    pub(crate) fn after(self, objects: usize) -> Self {
+        Self { first: AtomicUsize::new(objects), ..self }
+    }
+
+    /// Notes what each object was, or not: a lake keeps it.
+    pub(crate) fn sealing(self, is_sealed: bool) -> Self {
+        Self { is_sealed, ..self }
+    }
+
     /// Reads all objects of a batch. Workers take them in order, because downloads come in order.
     pub(crate) fn read(&self, objects: &[ObjectRef]) -> Batch {
         let first = self.first.fetch_add(objects.len(), Ordering::Relaxed);

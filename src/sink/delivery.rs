@@ -9,6 +9,8 @@ pub struct Undelivered {
     pub remedy: String,
     /// How many alerts.
     pub alerts: u64,
+    /// It is the alert itself: to offer it again is in vain.
+    pub is_hopeless: bool,
     /// Ids of the first of them, at most `limits::UNDELIVERED_NAMED_MAX`.
     pub ids: Vec<String>,
 }
@@ -23,20 +25,32 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Alerts that were not taken.
-    pub fn undelivered_alerts(&self) -> u64 {
-        self.undelivered.iter().map(|same| same.alerts).sum()
+    /// Alerts that were not taken and may be another time.
+    pub fn refused_alerts(&self) -> u64 {
+        self.undelivered.iter().filter(|same| !same.is_hopeless).map(|same| same.alerts).sum()
     }
 
     /// Notes an alert that was not delivered.
     #[cfg(feature = "aws")]
     pub(super) fn note(&mut self, alert_id: &str, cause: &str, remedy: &str) {
+        self.add(alert_id, cause, remedy, false);
+    }
+
+    /// Notes an alert that cannot be delivered, whenever it is offered.
+    #[cfg(feature = "aws")]
+    pub(super) fn note_hopeless(&mut self, alert_id: &str, cause: &str, remedy: &str) {
+        self.add(alert_id, cause, remedy, true);
+    }
+
+    #[cfg(feature = "aws")]
+    fn add(&mut self, alert_id: &str, cause: &str, remedy: &str, is_hopeless: bool) {
         let known = self.undelivered.iter().position(|u| u.cause == cause && u.remedy == remedy);
         let at = known.unwrap_or_else(|| {
             self.undelivered.push(Undelivered {
                 cause: cause.to_owned(),
                 remedy: remedy.to_owned(),
                 alerts: 0,
+                is_hopeless,
                 ids: Vec::new(),
             });
             self.undelivered.len() - 1

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::delivery::Delivery;
 use super::fault::is_passing;
 use crate::alert::Alert;
-use crate::alert::render::asff;
+use crate::alert::render::{Unplaced, asff};
 use crate::aws;
 use crate::aws::fault::{Fault, Symptom, one_line};
 use crate::aws::rest::{Api, Rest};
@@ -78,18 +78,14 @@ impl HubSink {
     pub fn publish(&mut self, alerts: &[Alert]) -> Result<(), Error> {
         let mut batches: BTreeMap<(&str, &str), Batch<'_>> = BTreeMap::new();
         for alert in alerts.iter().filter(|alert| alert.emitted) {
+            if asff(alert).is_err() {
+                self.delivery.note_hopeless(&alert.id, Unplaced::CAUSE, Unplaced::REMEDY);
+                continue;
+            }
             batches.entry((&alert.region, &alert.account)).or_default().push(alert);
         }
         let runtime = aws::runtime()?;
-        for ((region, account), batch) in batches {
-            if region.is_empty() || account.is_empty() {
-                let unknown = Fault::new(
-                    "the logs do not say of which account and region they are",
-                    "keep the names that AWS gives to flow log files, or log the fields account-id and region",
-                );
-                self.fail(unknown, &batch);
-                continue;
-            }
+        for ((region, _), batch) in batches {
             if !self.ways.contains_key(region) {
                 match runtime.block_on(Rest::connect(&API, Some(region), &self.options)) {
                     Ok(way) => {
@@ -195,21 +191,21 @@ struct Failed {
 
 /// Sends a batch; the places of those that were not taken, and why.
 async fn import(way: &Rest, batch: &[&Alert]) -> Result<Vec<(usize, Symptom)>, Fault> {
-    let findings: Vec<Value> = batch.iter().map(|alert| finding(alert)).collect();
+    let findings: Vec<Value> = batch.iter().filter_map(|alert| finding(alert)).collect();
     let answer = way.call("POST", "/findings/import", Some(&json!({ "Findings": findings }))).await?;
     let answer: Imported = serde_json::from_slice(&answer).map_err(|error| way.odd(&error.to_string()))?;
     Ok(refusals(&findings, &answer))
 }
 
 /// The alert as a finding. Security Hub takes an update only when its time is later, and a
-/// correction is about the same hours: its revision makes the difference.
-fn finding(alert: &Alert) -> Value {
-    let mut finding = asff(alert);
+/// correction is about the same hours: its revision makes the difference. `None` when it cannot be one.
+fn finding(alert: &Alert) -> Option<Value> {
+    let mut finding = asff(alert).ok()?;
     let updated = finding["UpdatedAt"].as_str().and_then(|time| time.strip_suffix('Z'));
     if let Some(second) = updated.filter(|time| !time.contains('.')) {
         finding["UpdatedAt"] = json!(format!("{second}.{:03}Z", alert.revision.min(999)));
     }
-    finding
+    Some(finding)
 }
 
 /// The findings that an answer does not call taken. Nothing counts as taken because it was not
@@ -237,7 +233,7 @@ mod tests {
     #[test]
     fn a_revision_is_later_than_the_one_before() {
         let alert = |revision| Alert { revision, ..crate::alert::render::tests::alert() };
-        let at = |revision| finding(&alert(revision))["UpdatedAt"].as_str().unwrap().to_owned();
+        let at = |revision| finding(&alert(revision)).unwrap()["UpdatedAt"].as_str().unwrap().to_owned();
         assert!(at(2) > at(1) && at(10) > at(2) && at(1).contains(".001"), "{}", at(1));
         assert!(at(1).parse::<jiff::Timestamp>().is_ok());
     }

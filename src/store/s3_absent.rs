@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Condition, Put, Stored};
 use crate::config;
 use crate::error::Error;
-use crate::source::{S3Url, SCHEME};
+use crate::source::{ObjectRef, S3Url, SCHEME};
 
 /// A folder in S3. There is none in this build.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Remote {
     /// # Errors
     /// Always.
     pub fn connect(url: &S3Url, _: &config::S3) -> Result<Self, Error> {
-        Err(crate::error::without_aws(&format!("cannot write to {SCHEME}{}", url.bucket)))
+        Err(crate::error::without_aws(&format!("cannot use {SCHEME}{}", url.bucket)))
     }
 
     /// Never called.
@@ -64,6 +64,14 @@ impl Remote {
     /// # Errors
     /// Never.
     pub fn list(&self) -> Result<Vec<String>, Error> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn objects(&self) -> Result<Vec<ObjectRef>, Error> {
         match self.0 {}
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::error::Error;
 use crate::pipeline::{Carried, Pipeline};
 use crate::scan::batch::{Batch, BatchReader, Outcome};
-use crate::scan::{batches, plan, time};
+use crate::scan::{batches, time};
 use crate::source::{Gone, OBJECT_SECONDS, ObjectKey, ObjectRef};
 use crate::state::Reason;
 use crate::window::{Day, Hour, OpenHours, closes_up_to};
@@ -193,16 +192,8 @@ impl Engine {
             let noting = Noting::new(self.fetch.begin(Arc::clone(&objects))?);
             let mut done = 0;
             for batch in batches(&objects, self.options.threads) {
-                let reader = BatchReader {
-                    format: plan(&self.config)?,
-                    lateness_seconds: self.lateness_seconds,
-                    from_second: i64::MIN,
-                    to_second: i64::MAX,
-                    progress: &Quiet,
-                    opener: &noting,
-                    first: AtomicUsize::new(done),
-                    is_sealed: self.shelf.lake().is_some(),
-                };
+                let reader = BatchReader::new(&self.config, &noting, &Quiet)?;
+                let reader = reader.after(done).sealing(self.shelf.lake().is_some());
                 let read = self.pool.install(|| reader.read(batch));
                 let lacks = noting.take();
                 if !lacks.is_empty() {

@@ -113,7 +113,7 @@ def judge(finding):
         service(operation.input_shape, request, '', errors)
     return errors
 print(json.dumps([judge(finding) for finding in json.load(sys.stdin)]))";
-    let mut findings: Vec<Value> = alerts().iter().map(asff).collect();
+    let mut findings: Vec<Value> = alerts().iter().map(|alert| asff(alert).unwrap()).collect();
     assert!(findings.iter().all(|finding| finding.to_string().len() <= ASFF_BYTES_MAX));
     let good = findings.len();
     for (field, value) in [

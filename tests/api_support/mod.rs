@@ -27,7 +27,7 @@ impl Asked {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 }

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use crate::fleet_support::write_fleet;
 use crate::s3_support::bare;
-use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+use outflow::simulate::{AttackMix, Plan, SimFormat, SimulateOptions};
 use tempfile::TempDir;
 
 /// Writes four days of two accounts below `AWSLogs`, a few records late.
-pub fn small(dir: &Path) {
+pub fn small(dir: &Path) -> Plan {
     let options = SimulateOptions {
         seed: 77,
         enis: 18,
@@ -24,7 +24,7 @@ pub fn small(dir: &Path) {
         accounts: 2,
         ..SimulateOptions::default()
     };
-    write_fleet(&options, dir);
+    write_fleet(&options, dir)
 }
 
 /// Flow logs in which something is emitted, below `AWSLogs`, and the lines of what is.

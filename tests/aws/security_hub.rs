@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use crate::api_support::{ACCESS_KEY, SECRET_KEY, Service};
+use crate::fleet_support::eventful_fleet;
 use crate::fleets::EMITTING;
 use crate::s3_support::bare;
 use assert_cmd::Command;
 use outflow::alert::Alert;
+use outflow::simulate::{SimFormat, SimObject, SimulateOptions, plan, write_objects};
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::{Value, json};
@@ -105,6 +107,39 @@ fn an_account_without_security_hub_is_told_once_with_its_remedy() {
             .and(contains("hint: enable it in that region")),
     );
     assert!(service.asked().len() <= 3, "no more is asked after that");
+}
+
+/// Logs that say nothing of their region, in objects whose names do not either: Security Hub would
+/// refuse findings of the region `unknown`.
+#[test]
+fn what_is_of_no_region_is_not_imported_and_counted_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    let fleet = SimulateOptions { format: SimFormat::V2, ..eventful_fleet() };
+    let mut number = 0;
+    let write = |object: SimObject| {
+        number += 1;
+        std::fs::write(logs.join(format!("{number}.log.gz")), object.gzip_bytes)
+    };
+    write_objects(&plan(&fleet).unwrap(), write).unwrap();
+
+    let service = Service::answering("securityhub", |_| (500, "{}".to_owned()));
+    let lacking = "the logs do not say of which account and region they are";
+    let scan_of = |more: &[&str]| {
+        let mut command = bare(dir.path());
+        command.env("AWS_ENDPOINT_URL_SECURITYHUB", &service.url);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.args(["scan", "logs"]).args(more).assert()
+    };
+    scan_of(&["--security-hub"]).code(3).stderr(
+        contains(format!("not imported into Security Hub: {lacking}"))
+            .and(contains("hint: keep the names that AWS gives to flow log files")),
+    );
+    assert!(service.asked().is_empty(), "nothing is sent that will be refused");
+    let shown = scan_of(&["--format", "asff"]).success();
+    assert!(shown.get_output().stdout.is_empty());
+    shown.stderr(contains(format!("left out of the findings: {lacking}")));
 }
 
 #[test]

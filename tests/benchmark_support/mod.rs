@@ -1,6 +1,8 @@
 //! Labelled real traffic as flow logs. The sets lie beside the project (`../shared`, or
 //! `OUTFLOW_SHARED`) and are not part of it.
 
+#![allow(clippy::print_stdout, reason = "what is not run is said aloud")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

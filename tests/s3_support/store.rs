@@ -76,6 +76,13 @@ impl Store {
         all.map(|(key, stored)| (key.clone(), stored.bytes.to_vec())).collect()
     }
 
+    /// Keys of a bucket, with entity tag and bytes of each.
+    pub fn listing(&self, bucket: &str) -> Vec<(String, String, usize)> {
+        let buckets = self.buckets.read().unwrap();
+        let all = buckets.get(bucket).into_iter().flatten();
+        all.map(|(key, stored)| (key.clone(), stored.etag.clone(), stored.bytes.len())).collect()
+    }
+
     /// The writes so far.
     pub fn written(&self) -> Vec<Written> {
         self.written.read().unwrap().clone()

@@ -11,8 +11,8 @@ use outflow::scan::{FindingObjects, ScanOptions};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use serde_json::json;
 
-/// A finding about what `alert` is about, told at `updated` for the `count`th time.
-fn finding(alert: &Alert, last_seen: &str, count: u64) -> Finding {
+/// A finding about what `alert` is about, last seen at `last_seen` and told for the `count`th time.
+pub(crate) fn finding(alert: &Alert, last_seen: &str, count: u64) -> Finding {
     let event = json!({
         "schemaVersion": "2.0", "accountId": alert.account, "region": alert.region, "id": alert.id,
         "arn": format!("arn:aws:guardduty:{}:{}:detector/d/finding/{}", alert.region, alert.account, alert.id),

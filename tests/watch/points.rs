@@ -5,7 +5,8 @@
 //! the queue, and what was published. So nothing has to die: one run is watched, and at each point an
 //! image of the three is taken. Each image is then what a watcher finds that starts after a crash
 //! there. Between two images every single change of a file gives one more, with the next file half
-//! written beside its place: those are the crashes inside a step.
+//! written beside its place: those are the crashes inside a step. The heartbeat leaves nothing of the
+//! kind: `tests/watch_sqs/killed.rs` kills at it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what was covered is said")]
@@ -16,11 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use crate::findings::finding;
 use crate::fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
 use crate::watch_support::{Delivery, Reference, Watcher, item};
 use outflow::alert::Alert;
 use outflow::config::Config;
-use outflow::scan::ObjectRef;
+use outflow::guardduty::{Finding, FindingSet};
+use outflow::scan::{FindingObjects, ObjectRef, ScanOptions};
 use outflow::simulate::SimulateOptions;
 use outflow::state::StateDir;
 use outflow::watch::{Engine, Event, Fate, Item, LocalFetch, Observer, WatchOptions};
@@ -29,8 +32,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 /// Every point of the loop, in its order. All of them have to be met.
-const POINTS: [&str; 13] = [
+const POINTS: [&str; 14] = [
     "received",
+    "findings taken",
     "object read",
     "hour closed",
     "put in the outbox",
@@ -56,11 +60,40 @@ const PAST: f64 = 0.7;
 /// Objects of which one makes an image of "object read": it changes nothing on disk.
 const READ_STEP: usize = 60;
 
+/// A message of the queue.
+#[derive(Clone, Copy)]
+enum Message {
+    /// Announces the object at this place.
+    Object(usize),
+    /// Is a finding of `GuardDuty`, by its place.
+    Finding(usize),
+}
+
+/// What messages are about.
+struct Told {
+    reference: Reference,
+    findings: Vec<Finding>,
+}
+
+impl Told {
+    /// Objects and findings of messages that were received together.
+    fn of(&self, messages: &[Message]) -> (Vec<Item>, Vec<Finding>) {
+        let (mut items, mut findings) = (Vec::new(), Vec::new());
+        for message in messages {
+            match message {
+                Message::Object(at) => items.push(item(&self.reference.objects[*at])),
+                Message::Finding(at) => findings.push(self.findings[*at].clone()),
+            }
+        }
+        (items, findings)
+    }
+}
+
 /// What a watcher leaves besides its directory.
 #[derive(Clone, Default)]
 struct Remains {
-    /// Objects whose messages nobody has deleted, received or not.
-    queue: VecDeque<usize>,
+    /// Messages that nobody has deleted, received or not.
+    queue: VecDeque<Message>,
     sent: Vec<Alert>,
 }
 
@@ -140,7 +173,8 @@ impl Observer for Watching {
 }
 
 /// The loop of `watch`: receive, absorb, write, delete, publish, mark.
-fn run(camera: &Arc<Camera>, objects: &[ObjectRef], options: &WatchOptions, seed: u64) {
+fn run(camera: &Arc<Camera>, told: &Told, options: &WatchOptions, seed: u64) {
+    let objects = &told.reference.objects;
     let observer: Arc<dyn Observer> = Arc::new(Watching(Arc::clone(camera)));
     let state = StateDir::open(&camera.subject.join("state"), "test").unwrap();
     let mut engine =
@@ -149,25 +183,33 @@ fn run(camera: &Arc<Camera>, objects: &[ObjectRef], options: &WatchOptions, seed
     engine.catch_up(objects[..past].iter().map(item).collect(), i64::MAX / 4).unwrap();
     engine.checkpoint().unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut order: Vec<(usize, usize)> =
-        (past..objects.len()).map(|at| (at + rng.random_range(0..=150), at)).collect();
-    order.sort_unstable();
+    let mut order: Vec<(usize, Message)> =
+        (past..objects.len()).map(|at| (at + rng.random_range(0..=150), Message::Object(at))).collect();
+    // The first is known before its hours, the others long after them.
+    let news = objects.len() - past;
+    let of_finding = |nth| (past + news * (nth + 1) / told.findings.len().max(1), Message::Finding(nth));
+    order.extend((0..told.findings.len()).map(of_finding));
+    order.sort_by_key(|(at, _)| *at);
     camera.change(|roll| {
-        roll.remains.queue = order.into_iter().map(|(_, at)| at).collect();
+        roll.remains.queue = order.into_iter().map(|(_, message)| message).collect();
         roll.is_on = true;
     });
     let (mut now_second, mut in_hand) = (1_900_000_000, 0);
     for round in 0.. {
-        let batch: Vec<Item> = camera.change(|roll| {
-            roll.remains.queue.iter().skip(in_hand).take(BATCH).map(|at| item(&objects[*at])).collect()
-        });
+        let batch: Vec<Message> =
+            camera.change(|roll| roll.remains.queue.iter().skip(in_hand).take(BATCH).copied().collect());
         in_hand += batch.len();
         now_second += 60;
         if batch.is_empty() {
             break;
         }
         camera.take("received");
-        let fates = engine.absorb(&batch, now_second).unwrap();
+        let (items, findings) = told.of(&batch);
+        if !findings.is_empty() {
+            engine.take_findings(findings, now_second);
+            camera.take("findings taken");
+        }
+        let fates = engine.absorb(&items, now_second).unwrap();
         assert!(fates.iter().all(|fate| *fate == Fate::Counted), "{fates:?}");
         camera.take("absorbed");
         if round % 7 == 3 {
@@ -267,20 +309,44 @@ fn sample(images: Vec<Image>, of_one: usize) -> Vec<Image> {
 }
 
 /// Starts on an image, and compares what comes of it with what `scan` says.
-fn go_on(image: &Image, reference: &Reference, delivery: &Delivery) {
+fn go_on(image: &Image, told: &Told, delivery: &Delivery) {
     eprintln!("killed: {} ({})", image.point, image.dir.display());
     let mut watcher = Watcher::new(&image.dir, delivery);
     watcher.sent.clone_from(&image.remains.sent);
-    let queue: Vec<Item> = image.remains.queue.iter().map(|at| item(&reference.objects[*at])).collect();
+    let queue: Vec<Message> = image.remains.queue.iter().copied().collect();
     for (round, batch) in queue.chunks(200).enumerate() {
-        let fates = watcher.engine().absorb(batch, 2_000_000_000 + round as i64).unwrap();
+        let (items, findings) = told.of(batch);
+        let now_second = 2_000_000_000 + round as i64;
+        watcher.engine().take_findings(findings, now_second);
+        let fates = watcher.engine().absorb(&items, now_second).unwrap();
         assert!(fates.iter().all(|fate| *fate == Fate::Counted), "{fates:?}");
         watcher.engine().checkpoint().unwrap();
         watcher.publish(true);
     }
     watcher.finish();
-    reference.assert_same(&watcher, delivery);
+    told.reference.assert_same(&watcher, delivery);
     fs::remove_dir_all(&image.dir).unwrap();
+}
+
+/// Findings about what the last two days tell: of the last day, and of the one before, which is told
+/// twice.
+fn findings(all: &[ObjectRef]) -> Vec<Finding> {
+    let alerts = scan_all(all.to_vec(), &options(2, None)).alerts;
+    let last_day = all.last().unwrap().key.as_ref().unwrap().time_second.div_euclid(86_400);
+    let about = |day: i64| {
+        let is_of_day = |alert: &&Alert| {
+            let start: jiff::Timestamp = alert.window_start.parse().unwrap();
+            let peer = alert.destinations.first().map_or("", |destination| &destination.peer);
+            start.as_second().div_euclid(86_400) == day && peer.parse::<std::net::IpAddr>().is_ok()
+        };
+        alerts.iter().find(is_of_day).expect("something is told of a single address")
+    };
+    let (last, before) = (about(last_day), about(last_day - 1));
+    vec![
+        finding(last, &last.last_seen, 1),
+        finding(before, &before.last_seen, 1),
+        finding(before, &before.last_seen, 2),
+    ]
 }
 
 #[test]
@@ -290,7 +356,15 @@ fn killed_at_any_point_it_ends_where_it_would_have() {
     write_fleet(&fleet, &dir.path().join("logs"));
     let all = objects(&dir.path().join("logs"));
     let lake = dir.path().join("lake");
-    let scanned = scan_all(all.clone(), &options(2, Some(&lake)));
+    let findings = findings(&all);
+    let mut set = FindingSet::default();
+    for finding in &findings {
+        set.upsert(finding.clone());
+    }
+    let known = FindingObjects { set, ..FindingObjects::default() };
+    let with_findings = ScanOptions { findings: Some(known), ..options(2, Some(&lake)) };
+    let scanned = scan_all(all.clone(), &with_findings);
+    assert!(scanned.alerts.iter().any(|alert| alert.guardduty.status == "agrees"), "no finding is joined");
     let begin = all[(all.len() as f64 * PAST) as usize].key.as_ref().unwrap().time_second - 86_400;
     let begin = jiff::Timestamp::from_second(begin).unwrap().to_string();
     // What a backfill tells nobody of is not looked for.
@@ -298,19 +372,21 @@ fn killed_at_any_point_it_ends_where_it_would_have() {
         scanned.alerts.into_iter().filter(|alert| alert.emitted && alert.window_start >= begin).collect();
     let reference = Reference { objects: all, emitted, lake: files(&lake) };
     assert!(!reference.emitted.is_empty(), "nothing to tell");
+    let told = Told { reference, findings };
 
-    let delivery = Delivery { reorder_seconds: 600, ..Delivery::in_order(1) };
+    let delivery = Delivery { reorder_seconds: 600, with_findings: true, ..Delivery::in_order(1) };
     let watched = dir.path().join("watched");
     let options = WatchOptions {
         threads: 2,
         lake: Some(watched.join("lake")),
         reorder_seconds: delivery.reorder_seconds,
         correction_seconds: 240,
+        with_findings: true,
         ..WatchOptions::default()
     };
     let album = dir.path().join("album");
     let camera = Arc::new(Camera { subject: watched, album: album.clone(), state: Mutex::default() });
-    run(&camera, &reference.objects, &options, 1);
+    run(&camera, &told, &options, 1);
     let images = camera.change(|roll| std::mem::take(&mut roll.images));
     let met: BTreeSet<&str> = images.iter().map(|image| image.point.as_str()).collect();
     assert_eq!(met, BTreeSet::from(POINTS), "every point is met");
@@ -324,5 +400,5 @@ fn killed_at_any_point_it_ends_where_it_would_have() {
     let kinds: BTreeSet<&str> = chosen.iter().map(|image| image.point.as_str()).collect();
     assert!(kinds.len() >= POINTS.len() + 6, "files of every kind are written: {kinds:?}");
     eprintln!("{} crashes of {of_all}", chosen.len());
-    chosen.par_iter().for_each(|image| go_on(image, &reference, &delivery));
+    chosen.par_iter().for_each(|image| go_on(image, &told, &delivery));
 }

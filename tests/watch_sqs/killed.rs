@@ -44,7 +44,7 @@ fn killed(seed: u64, kills: u32) {
 
 /// Every request of the loop, in an order in which each has something to do: the past is listed and
 /// read first, and what it tells is published.
-const REQUESTS: [(&str, When); 13] = [
+const REQUESTS: [(&str, When); 15] = [
     ("ListObjectsV2", When::Before),
     ("GetObject", When::Halfway),
     ("PublishBatch", When::Before),
@@ -56,9 +56,14 @@ const REQUESTS: [(&str, When); 13] = [
     ("GetObject", When::Before),
     ("GetObject", When::Halfway),
     ("GetObject", When::After),
+    (HEARTBEAT, When::Before),
+    (HEARTBEAT, When::After),
     ("DeleteMessageBatch", When::Before),
     ("DeleteMessageBatch", When::After),
 ];
+
+/// Hides what is in hand for longer.
+const HEARTBEAT: &str = "ChangeMessageVisibilityBatch";
 
 #[test]
 fn killed_at_any_request_it_ends_where_it_would_have() {
@@ -70,6 +75,8 @@ fn killed_at_any_request_it_ends_where_it_would_have() {
     world.peer.announce(BUCKET, QUEUE);
     for (slice, (request, when)) in news.chunks(news.len().div_ceil(REQUESTS.len())).zip(REQUESTS) {
         world.upload(slice);
+        // It beats as long as messages are in hand: they stay there while their deletion is not answered.
+        let _held = (request == HEARTBEAT).then(|| proxy.set("DeleteMessageBatch", When::Before));
         let trap = proxy.set(request, when);
         let mut child = busy(&world).spawn().unwrap();
         let is_sprung = trap.sprung.recv_timeout(PATIENCE).is_ok();

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,42 +36,46 @@ pub struct Sprung {
 /// A running proxy. It ends with the process.
 pub struct Proxy {
     pub url: String,
-    trap: Arc<Mutex<Option<Trap>>>,
+    traps: Traps,
 }
+
+type Traps = Arc<Mutex<Vec<Trap>>>;
 
 impl Proxy {
     pub fn before(peer_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let upstream = peer_url.strip_prefix("http://").unwrap().to_owned();
-        let trap = Arc::<Mutex<Option<Trap>>>::default();
-        let own = Arc::clone(&trap);
+        let traps = Traps::default();
+        let own = Arc::clone(&traps);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (trap, upstream) = (Arc::clone(&own), upstream.clone());
+                let (traps, upstream) = (Arc::clone(&own), upstream.clone());
                 // A watcher that is killed breaks its connections.
-                std::thread::spawn(move || drop(serve(stream.unwrap(), &upstream, &trap)));
+                std::thread::spawn(move || drop(serve(stream.unwrap(), &upstream, &traps)));
             }
         });
-        Self { url, trap }
+        Self { url, traps }
     }
 
     /// Stops at the next request of this name.
     pub fn set(&self, request: &'static str, when: When) -> Sprung {
         let (sprung, is_sprung) = channel();
         let (held, hold) = channel();
-        *self.trap.lock().unwrap() = Some(Trap { request, when, sprung, hold });
+        self.traps.lock().unwrap().push(Trap { request, when, sprung, hold });
         Sprung { sprung: is_sprung, _hold: held }
     }
 }
 
 /// One request and its answer, on connections of their own.
-fn serve(mut client: TcpStream, upstream: &str, trap: &Mutex<Option<Trap>>) -> std::io::Result<()> {
+fn serve(mut client: TcpStream, upstream: &str, traps: &Traps) -> std::io::Result<()> {
     let (head, body) = request(&mut client)?;
     let name = name(&head, &body);
     let trap = {
-        let mut trap = trap.lock().unwrap();
-        if trap.as_ref().is_some_and(|trap| trap.request == name) { trap.take() } else { None }
+        let mut traps = traps.lock().unwrap();
+        // Those that nobody waits for any more.
+        traps.retain(|trap| trap.hold.try_recv() != Err(TryRecvError::Disconnected));
+        traps.iter().position(|trap| trap.request == name).map(|at| traps.remove(at))
     };
     let stop = |trap: &Trap| {
         let _ = trap.sprung.send(());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use outflow::alert::Alert;
@@ -24,11 +24,17 @@ pub const QUEUE: &str = "outflow";
 pub const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Flow logs of a fleet: keys, ascending in time, and bytes.
-pub static FLEET: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
+pub static FLEET: LazyLock<Vec<NamedObject>> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     fleet_support::write_fleet(&eventful_fleet(), dir.path());
     named_objects(dir.path())
 });
+
+/// Emitted alerts, and the lake.
+pub type Scanned = (Vec<Alert>, BTreeMap<PathBuf, Vec<u8>>);
+
+/// What `scan` makes of the whole fleet: the same in every world.
+static SCANNED: Mutex<Option<Scanned>> = Mutex::new(None);
 
 /// What lies below `root`: keys, ascending in time, and bytes.
 pub fn named_objects(root: &Path) -> Vec<NamedObject> {
@@ -46,21 +52,28 @@ pub struct World {
     pub alerts: String,
     pub topic: String,
     pub dir: TempDir,
+    /// It gets the whole fleet before it is scanned.
+    is_whole: bool,
 }
 
 impl World {
     pub fn new() -> Option<Self> {
-        Some(Self::over(Peer::start()?))
+        Some(Self::of(Peer::start()?, true))
     }
 
+    /// One that gets a part of the fleet only.
     pub fn over(peer: Peer) -> Self {
+        Self::of(peer, false)
+    }
+
+    fn of(peer: Peer, is_whole: bool) -> Self {
         peer.create_bucket(BUCKET);
         let queue = peer.sqs("CreateQueue", &json!({ "QueueName": QUEUE }));
         let queue = queue["QueueUrl"].as_str().unwrap().to_owned();
         let topic = peer.create_topic("alerts");
         let alerts = peer.subscribed_queue("alerts-read", &topic, None);
         let endpoint = peer.url.clone();
-        Self { peer, endpoint, queue, alerts, topic, dir: tempfile::tempdir().unwrap() }
+        Self { peer, endpoint, queue, alerts, topic, dir: tempfile::tempdir().unwrap(), is_whole }
     }
 
     pub fn upload(&self, objects: &[(String, Vec<u8>)]) {
@@ -104,7 +117,15 @@ impl World {
     }
 
     /// `scan` of the whole bucket: emitted alerts, and the lake.
-    pub fn scan(&self) -> (Vec<Alert>, BTreeMap<PathBuf, Vec<u8>>) {
+    pub fn scan(&self) -> Scanned {
+        if !self.is_whole {
+            return self.scan_anew();
+        }
+        let mut known = SCANNED.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get_or_insert_with(|| self.scan_anew()).clone()
+    }
+
+    fn scan_anew(&self) -> Scanned {
         let mut command = self.command();
         command.args(["scan", &format!("s3://{BUCKET}/AWSLogs/"), "--path-style", "--format", "jsonl", "-q"]);
         let output = command.arg("--lake").arg(self.path("scanned")).output().unwrap();

@@ -18,16 +18,38 @@ const TITLE_CHARS_MAX: usize = 256;
 const DESCRIPTION_CHARS_MAX: usize = 1_024;
 /// Characters of a value of `ProductFields`.
 const FIELD_CHARS_MAX: usize = 2_048;
-/// Characters of an account, a region, an interface or an instance. Real ones have less than 40; without
-/// a bound a finding could be larger than the 240 KB that Security Hub takes.
+/// Characters of an interface, an instance or a time. Real ones have less than 40; without a bound a
+/// finding could be larger than the 240 KB that Security Hub takes.
 const WORD_CHARS_MAX: usize = 128;
+/// Characters of a region. Those there are have at most 14.
+const REGION_CHARS_MAX: usize = 32;
 /// Resources of a finding.
 const RESOURCES_MAX: usize = 32;
 
+/// Why an alert cannot be a finding: a finding belongs to an account and a region, and Security Hub
+/// refuses it without. An alert of logs that name neither (`unknown`) is nobody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unplaced;
+
+impl Unplaced {
+    /// What is lacking.
+    pub const CAUSE: &str = "the logs do not say of which account and region they are";
+    /// What to do about it.
+    pub const REMEDY: &str =
+        "keep the names that AWS gives to flow log files, or log the fields account-id and region";
+}
+
 /// One element of `Findings` of `BatchImportFindings`.
-pub fn asff(alert: &Alert) -> Value {
-    let (account, region) = (word(&alert.account), word(&alert.region));
-    let partition = partition(&region);
+///
+/// # Errors
+/// When the alert does not say of which account and region it is. The caller's own would be a guess,
+/// and a finding in the wrong account is believed.
+pub fn asff(alert: &Alert) -> Result<Value, Unplaced> {
+    if !is_account(&alert.account) || !is_region(&alert.region) {
+        return Err(Unplaced);
+    }
+    let (account, region) = (&alert.account, &alert.region);
+    let partition = partition(region);
     let severity = alert.severity.as_str();
     let types = ["Effects/Data Exfiltration", "Unusual Behaviors/Network Flow"];
     let title = format!("{severity}: {} to {}", safe(&alert.eni), safe(&alert.destination));
@@ -59,7 +81,23 @@ pub fn asff(alert: &Alert) -> Value {
     if let Some(network) = network(alert) {
         finding["Network"] = network;
     }
-    finding
+    Ok(finding)
+}
+
+/// Whether this is an account id: 12 digits.
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this may be a region, also one that does not exist yet: words, and a number at the end.
+fn is_region(text: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let number = text.rsplit_once('-').map_or("", |(_, number)| number);
+    text.len() <= REGION_CHARS_MAX
+        && text.bytes().all(is_known)
+        && text.matches('-').count() >= 2
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A name out of the logs.
@@ -97,7 +135,7 @@ fn fields(alert: &Alert) -> Map<String, Value> {
 }
 
 fn resources(alert: &Alert, partition: &str) -> Vec<Value> {
-    let (account, region) = (word(&alert.account), word(&alert.region));
+    let (account, region) = (&alert.account, &alert.region);
     let arn = |kind: &str, id: &str| format!("arn:{partition}:ec2:{region}:{account}:{kind}/{}", word(id));
     let resource =
         |of: &str, arn: String| json!({ "Type": of, "Id": arn, "Partition": partition, "Region": region });
@@ -133,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_finding_has_what_security_hub_requires() {
-        let finding = asff(&alert());
+        let finding = asff(&alert()).unwrap();
         for name in [
             "SchemaVersion",
             "Id",
@@ -158,7 +196,10 @@ mod tests {
 
     #[test]
     fn limits_hold_whatever_the_logs_say() {
-        let finding = asff(&hostile(&"\u{1b}[31m<script>\u{202e}".repeat(2_000), 50));
+        let hostile = hostile(&"\u{1b}[31m<script>\u{202e}".repeat(2_000), 50);
+        assert_eq!(asff(&hostile), Err(Unplaced));
+        let placed = Alert { account: alert().account, region: alert().region, ..hostile };
+        let finding = asff(&placed).unwrap();
         assert!(finding.to_string().len() < 240_000);
         let chars = |name: &str| finding[name].as_str().unwrap().chars().count();
         assert!(chars("Title") <= TITLE_CHARS_MAX && chars("Description") <= DESCRIPTION_CHARS_MAX);
@@ -174,6 +215,22 @@ mod tests {
     fn an_update_is_the_same_finding() {
         let mut grown = alert();
         grown.revision = 2;
-        assert_eq!(asff(&grown)["Id"], asff(&alert())["Id"]);
+        assert_eq!(asff(&grown).unwrap()["Id"], asff(&alert()).unwrap()["Id"]);
+    }
+
+    #[test]
+    fn what_belongs_to_no_account_and_region_is_no_finding() {
+        let of = |account: &str, region: &str| {
+            asff(&Alert { account: account.into(), region: region.into(), ..alert() }).is_ok()
+        };
+        for region in ["eu-west-1", "us-gov-west-1", "cn-northwest-1", "us-iso-east-1", "ap-southeast-12"] {
+            assert!(of("111111111111", region), "{region}");
+        }
+        for region in ["unknown", "", "eu-west", "eu-west-", "eu-west-1/x", "EU-WEST-1", "1-1"] {
+            assert!(!of("111111111111", region), "{region}");
+        }
+        for account in ["unknown", "", "11111111111", "1111111111111", "11111111111x"] {
+            assert!(!of(account, "eu-west-1"), "{account}");
+        }
     }
 }

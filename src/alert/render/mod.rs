@@ -12,7 +12,7 @@ mod ocsf;
 mod plain;
 pub mod sns;
 
-pub use asff::asff;
+pub use asff::{Unplaced, asff};
 pub use digest::digest;
 pub use ocsf::ocsf;
 pub(crate) use plain::safe;

@@ -154,6 +154,11 @@ impl Outlet {
     fn confirm(&mut self, engine: &mut Engine, alerts: &[Alert]) -> Result<(), Error> {
         let lines: String = alerts.iter().map(json_line).collect();
         self.term.print(&lines)?;
+        for alert in alerts {
+            if let Some(why) = self.publisher.never_taken(alert) {
+                engine.refuse(&alert.id, Reason::Unpublishable, &why);
+            }
+        }
         self.publisher.forget(alerts);
         engine.confirm(alerts.len());
         Ok(())

@@ -156,7 +156,7 @@ fn denied(message: &str, way: &Way<'_>, doing: Doing) -> Fault {
     let owner = owner.unwrap_or_default();
     let (what, allow) = match doing {
         Doing::List => ("list the bucket", format!("s3:ListBucket on arn:aws:s3:::{bucket}")),
-        Doing::Get => ("read the object", format!("s3:GetObject on arn:aws:s3:::{bucket}/*")),
+        Doing::Get => ("read objects of the bucket", format!("s3:GetObject on arn:aws:s3:::{bucket}/*")),
         Doing::Put => ("write to the bucket", format!("s3:PutObject on arn:aws:s3:::{bucket}/*")),
         Doing::Remove => ("remove from the bucket", format!("s3:DeleteObject on arn:aws:s3:::{bucket}/*")),
     };

@@ -21,7 +21,7 @@ use crate::aws::fault::one_line;
 use crate::config;
 use crate::error::Error;
 use crate::limits::STORED_OBJECT_BYTES_MAX;
-use crate::source::{Bucket, Doing, S3Url, SCHEME, connect_bucket, s3_fault};
+use crate::source::{Bucket, Doing, ObjectRef, S3Place, S3Url, SCHEME, Source, connect_bucket, s3_fault};
 
 /// How often a write is tried that met another one in the making.
 const CONFLICTS_MAX: u32 = 5;
@@ -186,10 +186,21 @@ impl Remote {
     /// # Errors
     /// When it cannot be listed.
     pub fn list(&self) -> Result<Vec<String>, Error> {
+        let top = self.name("");
+        let keys =
+            self.objects()?.into_iter().filter_map(|object| Some(object.name.strip_prefix(&top)?.to_owned()));
+        Ok(keys.collect())
+    }
+
+    /// All objects of the folder, to be read as they were listed.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn objects(&self) -> Result<Vec<ObjectRef>, Error> {
         aws::runtime()?.block_on(self.list_async())
     }
 
-    async fn list_async(&self) -> Result<Vec<String>, Error> {
+    async fn list_async(&self) -> Result<Vec<ObjectRef>, Error> {
         let bucket = &self.bucket;
         let mut pages = bucket
             .client
@@ -199,13 +210,20 @@ impl Remote {
             .set_expected_bucket_owner(bucket.expected_owner.clone())
             .into_paginator()
             .send();
-        let mut keys = Vec::new();
+        let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| s3_fault(&error, bucket, Doing::List))?;
-            let below = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(&self.prefix));
-            keys.extend(below.map(str::to_owned));
+            objects.extend(page.contents().iter().filter_map(|object| {
+                let etag = object.e_tag().unwrap_or_default().into();
+                Some(ObjectRef {
+                    name: format!("{SCHEME}{}/{}", bucket.name, object.key()?),
+                    path: Source::S3(S3Place { bucket: Arc::clone(bucket), etag }),
+                    bytes: object.size().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+                    key: None,
+                })
+            }));
         }
-        Ok(keys)
+        Ok(objects)
     }
 
     /// Removes the object `key` of the folder, if it is there.

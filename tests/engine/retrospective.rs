@@ -11,14 +11,11 @@
 )]
 #![expect(clippy::print_stdout, reason = "the ranks are for people: --nocapture")]
 
-mod benchmark_support;
-mod fleet_support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use benchmark_support::each_set;
-use fleet_support::{Quiet, objects, options, write_fleet};
+use crate::benchmark_support::each_set;
+use crate::fleet_support::{Quiet, objects, options, write_fleet};
 use outflow::config::Config;
 use outflow::net::{Addr, Prefix};
 use outflow::retrospective::Ranked;

@@ -3,12 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod fleet_support;
-
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fleet_support::{objects, options, scan_all, write_fleet};
+use crate::fleet_support::{objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::config::Config;
 use outflow::error::Error;

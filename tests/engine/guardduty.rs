@@ -4,16 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, clippy::panic, reason = "a test that did not run, or cannot, says so")]
 
-#[expect(clippy::unwrap_used, reason = "test support: a failure is the test failing")]
-mod fleet_support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::fleet_support::{Scanned, files, objects, options, scan_all};
 use assert_cmd::Command;
-use fleet_support::{Scanned, files, objects, options, scan_all};
 use outflow::alert::{Alert, Severity};
 use outflow::guardduty::{Finding, FindingSet};
 use outflow::lake::{GUARDDUTY, Lake};

@@ -5,21 +5,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "Prometheus lives by the clock; waiting is bounded by it")]
 
-mod dashboards_support;
-mod peers;
-mod prometheus_support;
-
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use dashboards_support::{exposed, folder, grafana, metric_names, panels, queries, variables, widgets};
+use crate::dashboards_support::{
+    exposed, folder, grafana, metric_names, panels, queries, variables, widgets,
+};
+use crate::prometheus_support::{Prometheus, free_port, promtool};
 use outflow::baseline::eni::Tier;
 use outflow::detect::Severity;
 use outflow::record::{ReadReport, SkipReason};
 use outflow::telemetry::{DeliveryOutcome, MessageOutcome, Metrics, ObjectOutcome, Server};
-use prometheus_support::{Prometheus, free_port, promtool};
 use serde_json::Value;
 
 /// A rate needs two scrapes, which come every second; busy machines are slow.
@@ -187,7 +185,7 @@ fn panels_are_whole_and_use_only_variables_that_are_there() {
             assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "{name}: {title}");
             assert_eq!(panel["datasource"]["uid"], "${datasource}", "{name}: {title}");
         }
-        for used in dashboards_support::variables_used(&board) {
+        for used in crate::dashboards_support::variables_used(&board) {
             assert!(defined.contains(&used), "{name}: ${used} is not defined");
         }
     }

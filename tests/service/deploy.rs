@@ -4,8 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what is not run is said aloud")]
 
-mod peers;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +38,7 @@ fn root() -> &'static Path {
 
 /// `cfn-lint`; `None`, said aloud, on a machine that has no way to it.
 fn venv() -> Option<PathBuf> {
-    peers::venv::with(CFN_LINT, &[CFN_LINT]).map_err(|needs| eprintln!("not run: {needs}")).ok()
+    crate::peers::venv::with(CFN_LINT, &[CFN_LINT]).map_err(|needs| eprintln!("not run: {needs}")).ok()
 }
 
 /// The template, read once.

@@ -3,15 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test fails by panicking; equal means equal")]
 
-mod command_support;
-mod fleet_support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use command_support::bare;
-use fleet_support::{objects, options, scan_all, write_fleet};
+use crate::command_support::bare;
+use crate::fleet_support::{objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::simulate::{SimFormat, SimulateOptions, labels_csv};
 use predicates::prelude::predicate;
@@ -115,7 +112,7 @@ fn only_the_days_asked_for_are_compared_and_all_before_are_learned_from() {
 fn headroom_is_told_and_kept() {
     let dir = tempfile::tempdir().unwrap();
     let lake = dir.path().join("lake");
-    for (path, bytes) in fleet_support::files(&SCENE.lake()) {
+    for (path, bytes) in crate::fleet_support::files(&SCENE.lake()) {
         let path = lake.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
@@ -128,7 +125,7 @@ fn headroom_is_told_and_kept() {
     let bytes = |eni: &Value| eni["new_bytes"].as_u64().unwrap();
     assert!(enis.iter().any(|eni| bytes(eni) > 0 && bytes(eni) < most), "{enis:?}");
     let file = lake.join("headroom");
-    assert!(fleet_support::files(&file).len() == 1, "one account, one region, one day");
+    assert!(crate::fleet_support::files(&file).len() == 1, "one account, one region, one day");
     bare(dir.path())
         .args(["backtest", lake_name, "--save"])
         .assert()

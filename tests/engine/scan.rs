@@ -8,15 +8,13 @@
     reason = "trusted input, packed and unpacked by the test"
 )]
 
-mod fleet_support;
-
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::fleet_support::{Scanned, objects, options, scan_all, scan_with};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fleet_support::{Scanned, objects, options, scan_all, scan_with};
 use outflow::lake::{COVERAGE, HOURLY, Lake};
 use outflow::limits::INFLATE_RATIO_FREE_BYTES;
 use outflow::record::{ObjectError, SkipReason};

@@ -8,19 +8,16 @@
     reason = "trusted input, packed and unpacked by the test"
 )]
 
-mod command_support;
-mod fleet_support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use command_support::bare;
+use crate::command_support::bare;
+use crate::fleet_support::{Quiet, files, objects, options, scan_all, write_fleet};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use fleet_support::{Quiet, files, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::config::Config;
 use outflow::guardduty::{Finding, FindingSet, read_findings};

@@ -8,16 +8,14 @@
     reason = "trusted input, packed and unpacked by the test"
 )]
 
-mod fleet_support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::fleet_support::{Scanned, files, objects, options, scan_all, write_fleet};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use fleet_support::{Scanned, files, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::scan::{ObjectKey, ObjectRef, Source};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};

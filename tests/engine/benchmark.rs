@@ -11,16 +11,13 @@
 )]
 #![expect(clippy::print_stdout, reason = "the tables are for people: --nocapture")]
 
-mod benchmark_support;
-mod fleet_support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use benchmark_support::each_set;
-use fleet_support::{Scanned, objects, options, scan_all};
+use crate::benchmark_support::each_set;
+use crate::fleet_support::{Scanned, objects, options, scan_all};
 use outflow::alert::Alert;
 use outflow::lake::{COVERAGE, Lake};
 use outflow::net::{Addr, Prefix};

@@ -1,14 +1,11 @@
 //! The lake from outside: what is written reads back, a day is replaced exactly, and nothing
 //! half-written is ever seen.
 
-#[allow(clippy::unwrap_used, reason = "test support: a failure is the test failing")]
-mod lake_support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
-use lake_support::{DAY, alert, any_hour, busy_day, eni_hour, files, flow, partition, read};
+use crate::lake_support::{DAY, alert, any_hour, busy_day, eni_hour, files, flow, partition, read};
 use outflow::backtest::{Headroom, save};
 use outflow::baseline::eni::Tier;
 use outflow::guardduty::{Correlated, read_findings};

@@ -1,0 +1,134 @@
+//! How fast `scan` is over S3, compared with the same objects on disk.
+//!
+//! Ignored, because it measures: `cargo test --release --test aws s3_is_nearly -- --ignored --nocapture`
+//! on a quiet machine of two cores. A server elsewhere costs the command nothing, one on the same cores
+//! takes its share of them; so there are two figures. Apart: the command has one core to itself, also
+//! when it reads from disk, and the server the other. Together: both have both, and how much of the time
+//! of the cores the server took is said.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures durations and tells them")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::s3_support::Server;
+use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+
+const TURNS: usize = 5;
+/// What is asked for: S3 costs at most a tenth of the throughput.
+const RATIO_MIN: f64 = 0.9;
+/// Clock ticks of `/proc` in a second (Linux: `USER_HZ`).
+const TICKS: f64 = 100.0;
+/// Cores of the server and of the command when they are apart.
+const SERVER_CORE: &str = "0";
+const COMMAND_CORE: &str = "1";
+
+fn fleet(dir: &Path) {
+    let options = SimulateOptions {
+        seed: 9,
+        enis: 100,
+        days: 7,
+        interval_seconds: 60,
+        format: SimFormat::V2,
+        density: 0.5,
+        attacks: AttackMix::None,
+        ..SimulateOptions::default()
+    };
+    crate::fleet_support::write_fleet(&options, dir);
+}
+
+/// Seconds of one run.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    wall: f64,
+    /// Of all cores, by the command.
+    command: f64,
+    /// Of all cores, by this process, which is the server.
+    server: f64,
+}
+
+/// Seconds of all cores that this process, and those it has waited for, have taken.
+fn cpu() -> (f64, f64) {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    // After the name, which may hold anything: state is the third field, utime the fourteenth.
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let seconds = |at: usize| fields[at - 3].parse::<f64>().unwrap() / TICKS;
+    (seconds(14) + seconds(15), seconds(16) + seconds(17))
+}
+
+fn run(server: &Server, dir: &Path, input: &str, core: Option<&str>) -> Run {
+    let bare = server.outflow_patient_for(20, dir);
+    let mut command = match core {
+        Some(core) => {
+            let mut pinned = Command::new("taskset");
+            pinned.args(["-c", core]).arg(bare.get_program());
+            pinned
+        }
+        None => Command::new(bare.get_program()),
+    };
+    for (name, value) in bare.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(dir).args(["scan", input, "--quiet"]).stdout(Stdio::null());
+    let (before, start) = (cpu(), Instant::now());
+    assert!(command.status().unwrap().success());
+    let (wall, after) = (start.elapsed(), cpu());
+    Run { wall: wall.as_secs_f64(), command: after.1 - before.1, server: after.0 - before.0 }
+}
+
+fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
+    let mut all: Vec<f64> = runs.iter().map(of).collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+/// The throughput of S3 in that of the disk.
+fn compare(server: &Server, dir: &Path, what: &str, core: Option<&str>) -> f64 {
+    let (mut disk, mut s3) = (Vec::new(), Vec::new());
+    // Once unseen: the first reads what nobody has read yet.
+    run(server, dir, "AWSLogs", core);
+    for _ in 0..TURNS {
+        disk.push(run(server, dir, "AWSLogs", core));
+        s3.push(run(server, dir, "s3://logs", core));
+    }
+    let (of_disk, of_s3) = (median(&disk, |run| run.wall), median(&s3, |run| run.wall));
+    println!(
+        "{what}: disk {of_disk:.3} s ({:.3} s of CPU), S3 {of_s3:.3} s ({:.3} s of CPU, the server's {:.3}): \
+         {:.2} of the disk's throughput, {:.2} by CPU",
+        median(&disk, |run| run.command),
+        median(&s3, |run| run.command),
+        median(&s3, |run| run.server),
+        of_disk / of_s3,
+        median(&disk, |run| run.command) / median(&s3, |run| run.command),
+    );
+    of_disk / of_s3
+}
+
+/// Keeps this process, all threads of it, on `cores`. Whether that worked.
+fn pin(cores: &str) -> bool {
+    let id = std::process::id().to_string();
+    let pinned = Command::new("taskset").args(["-a", "-c", "-p", cores, &id]).stdout(Stdio::null()).status();
+    pinned.is_ok_and(|status| status.success())
+}
+
+#[test]
+#[ignore = "measures; run it by name"]
+fn s3_is_nearly_as_fast_as_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    fleet(dir.path());
+    let server = Server::start();
+    server.upload(&dir.path().join("AWSLogs"), "logs");
+    compare(&server, dir.path(), "together", None);
+    if !pin(SERVER_CORE) {
+        println!("NOT RUN: nothing here keeps processes on cores (taskset, of util-linux)");
+        return;
+    }
+    let apart = compare(&server, dir.path(), "apart", Some(COMMAND_CORE));
+    assert!(apart >= RATIO_MIN, "below {RATIO_MIN}");
+}
