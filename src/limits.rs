@@ -164,6 +164,8 @@ pub const LAKE_AHEAD_FILES_MAX: usize = 16;
 pub const LAKE_AHEAD_BYTES_MAX: u64 = 16 << 20;
 /// Uploads at a time; each holds one part.
 pub const S3_UPLOADS_MAX: usize = 8;
+/// Files of a lake brought to disk at a time.
+pub const LAKE_SYNCS_MAX: usize = 16;
 /// Largest object of a watcher's state, bytes: it is held whole.
 pub const STORED_OBJECT_BYTES_MAX: i64 = 4 << 30;
 

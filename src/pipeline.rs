@@ -28,9 +28,9 @@ pub use start::{DayStart, MemoryKind, MemoryRow};
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 
 /// Takes what the pipeline produces, in event order.
-pub trait Output {
+pub trait Output: Send {
     /// Why something could not be written.
-    type Error;
+    type Error: Send;
 
     /// A day begins; what it is compared with is fixed.
     ///
@@ -38,7 +38,7 @@ pub trait Output {
     /// When it cannot be written.
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Self::Error>;
 
-    /// An hour of the day has closed.
+    /// An hour of the day has closed. It is scored at the same time, on another thread if there is one.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -208,8 +208,8 @@ impl Pipeline {
     /// Those of `output`.
     pub fn take_closed<O: Output>(&mut self, closed: &ClosedHour, output: &mut O) -> Result<(), O::Error> {
         self.enter_day(closed.hour.day(), output)?;
-        self.score(closed);
-        output.hour_closed(closed)
+        let ((), written) = rayon::join(|| self.score(closed), || output.hour_closed(closed));
+        written
     }
 
     /// What the day that is being lived is compared with; `None` before the first.

@@ -78,11 +78,7 @@ fn people_and_attackers_in_a_browser() {
     let output = Command::new("node")
         .arg(driver.join("drive.mjs"))
         .arg(browser)
-        .args([
-            demo_page(dir.path()),
-            page("hostile.html", &hostile),
-            page("large.html", &large(fleet)),
-        ])
+        .args([demo_page(dir.path()), page("hostile.html", &hostile), page("large.html", &large(fleet))])
         .arg(&shots)
         .output()
         .unwrap();

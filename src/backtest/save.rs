@@ -33,5 +33,5 @@ pub fn save(lake: &LakeWriter, day: Day, config_hash: &str, measured: &[Headroom
         }
         staged.push(writer.close()?);
     }
-    staged.into_iter().try_for_each(crate::lake::Staged::publish)
+    crate::lake::Staged::publish_all(staged)
 }

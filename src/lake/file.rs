@@ -6,15 +6,19 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
 
 use super::error::LakeError;
 use super::rows::{Row, RowError, Rows};
 use super::shipping::Shipping;
 use super::table::Table;
+use crate::limits::LAKE_SYNCS_MAX;
 
 /// The one file of a partition.
 pub(super) const FILE_NAME: &str = "part-0.parquet";
@@ -31,13 +35,18 @@ const BATCH_ROWS: usize = 8_192;
 /// Bytes kept back before the file is touched.
 const APPEND_BYTES: usize = 1 << 20;
 
-pub(super) fn properties() -> WriterProperties {
-    WriterProperties::builder()
+pub(super) fn properties(table: &Table) -> WriterProperties {
+    let properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(None)
+        .set_max_row_group_bytes(None);
+    let varied = table.columns.iter().filter(|column| column.is_varied);
+    varied
+        .fold(properties, |properties, column| {
+            properties.set_column_dictionary_enabled(ColumnPath::from(column.name), false)
+        })
         .build()
 }
 
@@ -69,11 +78,10 @@ impl AppendFile {
         Ok(Self { temp: Temp { path, moved: false }, buffer: Vec::new() })
     }
 
-    fn append(&mut self) -> io::Result<File> {
-        let mut file = OpenOptions::new().append(true).open(&self.temp.path)?;
-        file.write_all(&self.buffer)?;
+    fn append(&mut self) -> io::Result<()> {
+        OpenOptions::new().append(true).open(&self.temp.path)?.write_all(&self.buffer)?;
         self.buffer = Vec::new();
-        Ok(file)
+        Ok(())
     }
 }
 
@@ -112,7 +120,7 @@ impl TableWriter {
         let file = AppendFile::create(temp.clone()).map_err(LakeError::io("write", &temp))?;
         let path = dir.join(FILE_NAME);
         let rows = Rows::new(table);
-        let writer = ArrowWriter::try_new(file, rows.schema(), Some(properties()))
+        let writer = ArrowWriter::try_new(file, rows.schema(), Some(properties(table)))
             .map_err(LakeError::encode(&path))?;
         Ok(Self { rows, writer, path, shipping })
     }
@@ -136,15 +144,14 @@ impl TableWriter {
         self.writer.write(&batch).map_err(LakeError::encode(&self.path))
     }
 
-    /// Completes the file and brings it to disk, still under its temporary name.
+    /// Completes the file, still under its temporary name.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn close(mut self) -> Result<Staged, LakeError> {
         self.encode()?;
         let mut file = self.writer.into_inner().map_err(LakeError::encode(&self.path))?;
-        let on_disk = file.append().and_then(|file| file.sync_all());
-        on_disk.map_err(LakeError::io("write", &file.temp.path))?;
+        file.append().map_err(LakeError::io("write", &file.temp.path))?;
         Ok(Staged { temp: file.temp, path: self.path, shipping: self.shipping })
     }
 }
@@ -157,44 +164,74 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Moves it to its place over what was there.
+    /// Brings it to disk and moves it to its place over what was there.
     ///
     /// # Errors
     /// When the rename, or the upload, fails; the old file is then untouched.
-    pub fn publish(mut self) -> Result<(), LakeError> {
-        if self.shipping.is_some() {
-            return Self::publish_all(vec![self]);
-        }
-        fs::rename(&self.temp.path, &self.path).map_err(LakeError::io("rename to", &self.path))?;
-        self.temp.moved = true;
-        sync_parent(&self.path)
+    pub fn publish(self) -> Result<(), LakeError> {
+        Self::publish_all(vec![self])
     }
-}
 
-impl Staged {
-    /// Moves several to their places: those that go to S3 at once, others one after the other.
+    /// The same with several: all are on disk, or in S3, before the first takes its place.
     ///
     /// # Errors
-    /// As [`Staged::publish`]; some may be in their places by then.
-    pub fn publish_all(staged: Vec<Self>) -> Result<(), LakeError> {
-        let Some(shipping) = staged.iter().find_map(|staged| staged.shipping.clone()) else {
-            return staged.into_iter().try_for_each(Self::publish);
-        };
-        let place = |staged: &Self| {
-            let dir = staged.path.parent().unwrap_or(&staged.path).to_owned();
-            (dir, staged.temp.path.clone())
-        };
-        // The files here go when they have arrived there.
-        shipping.ship(staged.iter().map(place).collect())
+    /// As [`Staged::publish`]; when a rename fails, some may be in their places by then.
+    pub fn publish_all(mut staged: Vec<Self>) -> Result<(), LakeError> {
+        if let Some(shipping) = staged.iter().find_map(|staged| staged.shipping.clone()) {
+            let place = |staged: &Self| (staged.dir().to_owned(), staged.temp.path.clone());
+            // The files here go when they have arrived there.
+            return shipping.ship(staged.iter().map(place).collect());
+        }
+        at_once(&staged, |staged| {
+            let on_disk =
+                OpenOptions::new().append(true).open(&staged.temp.path).and_then(|file| file.sync_all());
+            on_disk.map_err(LakeError::io("write", &staged.temp.path))
+        })?;
+        for staged in &mut staged {
+            fs::rename(&staged.temp.path, &staged.path).map_err(LakeError::io("rename to", &staged.path))?;
+            staged.temp.moved = true;
+        }
+        at_once(&staged, |staged| sync_dir(staged.dir()))
+    }
+
+    /// The partition directory.
+    fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 }
 
-/// Makes the rename itself durable, where directories can be synced.
-fn sync_parent(path: &Path) -> Result<(), LakeError> {
-    if let Some(dir) = path.parent().filter(|_| cfg!(unix)) {
+/// Makes a rename itself durable, where directories can be synced.
+fn sync_dir(dir: &Path) -> Result<(), LakeError> {
+    if cfg!(unix) {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(LakeError::io("sync", dir))?;
     }
     Ok(())
+}
+
+/// Does something to several files that is mostly waiting for the disk, which takes about as long
+/// for all that it is asked at once as for one.
+fn at_once(
+    staged: &[Staged],
+    act: impl Fn(&Staged) -> Result<(), LakeError> + Sync,
+) -> Result<(), LakeError> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<(), LakeError> {
+        while let Some(staged) = staged.get(next.fetch_add(1, Ordering::Relaxed)) {
+            act(staged)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        // Where no thread can be had, this one does it all.
+        let helpers: Vec<_> = (1..staged.len().min(LAKE_SYNCS_MAX))
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let mut done = work();
+        for helper in helpers {
+            done = done.and(helper.join().expect("the work does not panic"));
+        }
+        done
+    })
 }
 
 #[cfg(test)]

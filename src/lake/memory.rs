@@ -8,6 +8,7 @@ use crate::window::Day;
 
 use super::columns::text_or_empty;
 use super::error::LakeError;
+use super::file::Staged;
 use super::reader::Lake;
 use super::table::{Column, Kind, Table};
 use super::writer::LakeWriter;
@@ -41,8 +42,8 @@ impl LakeWriter {
     /// # Errors
     /// When a file cannot be written.
     pub fn write_start(&self, day: Day, start: &DayStart<'_>) -> Result<(), LakeError> {
-        self.write_snapshot(day, start.rows)?;
-        self.write_memory(day, &start.memory())
+        let snapshot = self.stage_snapshot(day, start.rows)?;
+        Staged::publish_all(vec![snapshot, self.stage_memory(day, &start.memory())?])
     }
 
     /// Replaces the memory of a day.
@@ -50,6 +51,11 @@ impl LakeWriter {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_memory(&self, day: Day, rows: &[MemoryRow]) -> Result<(), LakeError> {
+        self.stage_memory(day, rows)?.publish()
+    }
+
+    /// Completes the memory of a day without showing it.
+    fn stage_memory(&self, day: Day, rows: &[MemoryRow]) -> Result<Staged, LakeError> {
         let date = day.date().to_string();
         let mut writer = self.table(&MEMORY, &[("date", &date)])?;
         for stored in rows {
@@ -67,7 +73,7 @@ impl LakeWriter {
                     .end()
             })?;
         }
-        writer.close()?.publish()
+        writer.close()
     }
 }
 

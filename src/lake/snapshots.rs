@@ -6,6 +6,7 @@ use crate::window::Day;
 
 use super::columns::text_or_empty;
 use super::error::LakeError;
+use super::file::Staged;
 use super::reader::Lake;
 use super::table::{Column, Kind, Table};
 use super::writer::LakeWriter;
@@ -36,6 +37,11 @@ impl LakeWriter {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_snapshot(&self, day: Day, rows: &[SnapshotRow]) -> Result<(), LakeError> {
+        self.stage_snapshot(day, rows)?.publish()
+    }
+
+    /// Completes the snapshot of a day without showing it.
+    pub(super) fn stage_snapshot(&self, day: Day, rows: &[SnapshotRow]) -> Result<Staged, LakeError> {
         let date = day.date().to_string();
         let mut writer = self.table(&SNAPSHOTS, &[("date", &date)])?;
         for stored in rows {
@@ -54,7 +60,7 @@ impl LakeWriter {
                     .end()
             })?;
         }
-        writer.close()?.publish()
+        writer.close()
     }
 }
 

@@ -71,17 +71,25 @@ pub struct Column {
     pub nullable: bool,
     /// What it holds, one clause.
     pub doc: &'static str,
+    /// Whether its values hardly repeat: then a dictionary of them costs time and saves nothing.
+    pub is_varied: bool,
 }
 
 impl Column {
     /// A column that always has a value.
     pub const fn new(name: &'static str, kind: Kind, unit: &'static str, doc: &'static str) -> Self {
-        Self { name, kind, unit, nullable: false, doc }
+        Self { name, kind, unit, nullable: false, doc, is_varied: false }
     }
 
     /// A column in which NULL means absent.
     pub const fn nullable(name: &'static str, kind: Kind, unit: &'static str, doc: &'static str) -> Self {
-        Self { name, kind, unit, nullable: true, doc }
+        Self { name, kind, unit, nullable: true, doc, is_varied: false }
+    }
+
+    /// The same column, of values that hardly repeat.
+    #[must_use]
+    pub const fn varied(self) -> Self {
+        Self { is_varied: true, ..self }
     }
 }
 

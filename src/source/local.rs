@@ -71,7 +71,7 @@ fn list_one(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> R
             Ok(())
         }
         Ok(meta) => {
-            add(path, meta.len(), listing, met);
+            add(path, real(path), meta.len(), listing, met);
             Ok(())
         }
         Err(_) if is_glob(input) => list_glob(input, listing, met),
@@ -111,6 +111,7 @@ fn is_glob(text: &str) -> bool {
 fn walk(root: &Path, glob: Option<&globset::GlobMatcher>, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
     let hidden =
         |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+    let mut folders = Folders::default();
     let entries = walkdir::WalkDir::new(root).follow_links(true).sort_by_file_name();
     for entry in entries.into_iter().filter_entry(|entry| !hidden(entry)) {
         let entry = match entry {
@@ -126,14 +127,41 @@ fn walk(root: &Path, glob: Option<&globset::GlobMatcher>, listing: &mut Listing,
             continue;
         }
         match entry.metadata() {
-            Ok(meta) => add(path, meta.len(), listing, met),
+            Ok(meta) => {
+                let place = if entry.path_is_symlink() { real(path) } else { folders.file(path) };
+                add(path, place, meta.len(), listing, met);
+            }
             Err(error) => listing.unreadable.push(error.to_string()),
         }
     }
 }
 
-fn add(path: &Path, bytes: u64, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+/// The path without links, by which a file is known however it is reached.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The folder met last without links: its files ask for it once, not each for all folders above.
+#[derive(Default)]
+struct Folders {
+    last: PathBuf,
+    real: PathBuf,
+}
+
+impl Folders {
+    /// The path without links of a file that is none.
+    fn file(&mut self, path: &Path) -> PathBuf {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return real(path) };
+        if self.real.as_os_str().is_empty() || self.last != parent {
+            parent.clone_into(&mut self.last);
+            // `a.log` lies in the folder that has no name of its own.
+            self.real = real(if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+        }
+        self.real.join(name)
+    }
+}
+
+fn add(path: &Path, place: PathBuf, bytes: u64, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
     if !met.insert(place) {
         listing.repeated += 1;
         return;

@@ -118,7 +118,7 @@ impl Export {
     /// When it cannot be encoded.
     pub fn parquet(&self) -> Result<Vec<u8>, LakeError> {
         let path = Path::new(self.table.name);
-        let mut writer = ArrowWriter::try_new(Vec::new(), self.batch.schema(), Some(properties()))
+        let mut writer = ArrowWriter::try_new(Vec::new(), self.batch.schema(), Some(properties(self.table)))
             .map_err(LakeError::encode(path))?;
         writer.write(&self.batch).map_err(LakeError::encode(path))?;
         writer.into_inner().map_err(LakeError::encode(path))
