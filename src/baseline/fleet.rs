@@ -33,10 +33,12 @@ pub enum Pool {
     DestinationDay,
     /// Evenness of contacts with a new destination, per active hour.
     Beacon,
+    /// What an hour sustained to one address of a known destination, per active hour.
+    Sustained,
 }
 
 /// Number of pools.
-pub const POOLS: usize = 7;
+pub const POOLS: usize = 8;
 
 /// Rare events whose rate is learned by counting ENI-hours (detectors D8, and D10 as the last).
 pub const RARE_EVENTS: usize = 5;

@@ -255,7 +255,6 @@ fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use destination::HourLevel;
     use eni::DestinationToday;
 
     #[test]
@@ -264,13 +263,8 @@ mod tests {
         let (of_five, of_four) = (key("203.0.113.0/24"), key("198.51.100.0/24"));
         let met = DestinationToday {
             app_bytes: 1,
-            novelty: None,
-            first_hour: 0,
-            last_hour: 0,
             hours: 1,
-            minutes: None,
-            learned_bytes: 0,
-            learned_hours: [HourLevel::default(); 24],
+            ..DestinationToday::default()
         };
         let eni = |keys: &[&DestinationKey]| {
             let mut history = EniHistory::new(Hour(0));

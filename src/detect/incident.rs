@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::budget::{self, DayScores, Threshold};
+use super::budget::{DayScores, Threshold};
 use super::evidence::Family;
 use super::features::KeyHour;
 use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
@@ -15,6 +15,7 @@ use super::score::{Score, Severity};
 use super::suppress::{Matched, Suppressions};
 use super::told::{Cause, Recent, Told};
 use super::unit::{Subject, UnitKind};
+use crate::baseline::destination::DestinationKey;
 use crate::baseline::eni::Tier;
 use crate::guardduty::Agreement;
 use crate::net::Addr;
@@ -182,12 +183,6 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// The threshold for a day that begins.
-    pub fn threshold(&mut self, day: Day, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
-        budget::forget(&mut self.scores, day);
-        Threshold::learn(&self.scores, enis, per_day_per_1000_enis)
-    }
-
     /// Whether a subject's quarantine is over: it has stood out for a week, and nobody acted, so
     /// it is learned from again.
     pub fn is_released(&self, eni: &EniId, subject: &Subject, today: Day) -> bool {
@@ -213,11 +208,13 @@ impl Incidents {
             }
             self.open.get_mut(&key).expect("just entered").cover(hour);
         }
-        for (subject, traffic) in outcome.traffic {
-            if !scored.contains(&subject)
-                && let Some(incident) = self.open.get_mut(&(hour.id.clone(), subject))
+        let lowest = Subject::Destination(DestinationKey::Named("".into()));
+        let of_eni = self.open.range_mut((hour.id.clone(), lowest)..);
+        for ((_, subject), incident) in of_eni.take_while(|((eni, _), _)| *eni == hour.id) {
+            if !scored.contains(subject)
+                && let Some(traffic) = outcome.features.traffic(subject)
             {
-                incident.traffic.merge(&traffic);
+                incident.traffic.merge(traffic);
                 incident.hours.push(now);
                 incident.cover(hour);
             }
@@ -327,9 +324,12 @@ impl Incidents {
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        let risks =
-            ended.iter().filter(|i| i.kept != Kept::Continues && !i.is_suppressed()).map(Incident::risk);
-        let risks = risks.collect();
+        // What is HIGH is told whatever the threshold, so it takes no place in the budget's past:
+        // two weeks of leaks would else raise it above what the next one can be worth.
+        let is_budgeted = |i: &&Incident| {
+            i.kept != Kept::Continues && !i.is_suppressed() && i.rule_severity() < Severity::High
+        };
+        let risks = ended.iter().filter(is_budgeted).map(Incident::risk).collect();
         self.scores.push_back(DayScores::new(day.0, risks));
 
         for incident in &ended {
