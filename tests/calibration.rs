@@ -98,9 +98,7 @@ impl Calibration {
                     (Detector::Volume, _) => ("D2 Volume".into(), this_hour, None),
                     (Detector::KnownDestinationHour, _) => ("D3 hour".into(), this_hour, subject()),
                     (Detector::KnownDestinationDay, _) => ("D3 day".into(), today, subject()),
-                    (Detector::KnownDestinationSustained, _) => {
-                        ("D3 sustained".into(), this_hour, subject())
-                    }
+                    (Detector::KnownDestinationSustained, _) => ("D3 sustained".into(), this_hour, subject()),
                     // Once for each destination, whenever it comes to as much.
                     (Detector::Drip, _) => ("D4 drip".into(), 0, subject()),
                     (Detector::LongLived, _) => ("D9 long-lived".into(), 0, subject()),

@@ -155,6 +155,10 @@ pub struct DestinationHistory {
 const MODEL_HOURS_MIN: usize = 8;
 const MODEL_DAYS_MIN: usize = 3;
 
+/// Sustained bytes in an hour below which nothing stands out: most destinations never come to
+/// as much, and how their kilobytes vary says nothing about megabytes.
+pub const SUSTAINED_BYTES_MIN: u64 = 1 << 20;
+
 /// Expected volume to one destination, by hour of the day and by day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationModel {
@@ -283,8 +287,12 @@ impl DestinationModel {
         self.day_own.bits(level.log2() - self.day_middle)
     }
 
-    /// How far what an hour sustained stands out from the most of earlier days, bits.
-    pub fn own_sustained_bits(&self, level: Level) -> f64 {
+    /// How far what an hour sustained stands out from the most of earlier days, bits; 0 below what
+    /// is asked about at all.
+    pub fn sustained_bits(&self, level: Level) -> f64 {
+        if level < Level::of_bytes(SUSTAINED_BYTES_MIN) {
+            return 0.0;
+        }
         self.sustained_own.bits(level.log2() - self.sustained_middle)
     }
 }
@@ -348,10 +356,16 @@ mod tests {
     #[test]
     fn an_hour_without_a_gap_is_far_where_bursts_are_as_large() {
         // 36 GB once a day, in one interval of six: a thirty-sixth counts.
-        let history = steady(20, |day, hour| if hour == 9 { 36_000_000_000 + u64::from(day % 7) * 900_000_000 } else { 2_000_000 });
+        let history =
+            steady(
+                20,
+                |day, hour| {
+                    if hour == 9 { 36_000_000_000 + u64::from(day % 7) * 900_000_000 } else { 2_000_000 }
+                },
+            );
         let model = history.model(0.5).unwrap();
-        assert!(model.own_sustained_bits(Level::of_bytes(1_000_000_000)) < 5.0);
-        assert!(model.own_sustained_bits(Level::of_bytes(36_000_000_000)) > 12.0);
+        assert!(model.sustained_bits(Level::of_bytes(1_000_000_000)) < 5.0);
+        assert!(model.sustained_bits(Level::of_bytes(36_000_000_000)) > 12.0);
         assert!((model.expected_sustained_bytes() / 1.1e9).log2().abs() < 0.3);
     }
 

@@ -381,6 +381,8 @@ pub struct DestinationToday {
     pub minutes: Option<Box<[u64; 24]>>,
     /// Longest contact without a gap since midnight, minutes, while it is new.
     pub unbroken_minutes: u32,
+    /// The most that was sustained in an hour.
+    pub sustained: Level,
     /// Application bytes that may be learned (quarantined hours are left out).
     pub learned_bytes: u64,
     /// Levels of the hours that may be learned.

@@ -80,10 +80,10 @@ impl Detector {
             Self::Volume
             | Self::KnownDestinationHour
             | Self::KnownDestinationDay
-            | Self::KnownDestinationSustained
             | Self::Drip
             | Self::Served => Family::Volume,
-            Self::FanOut
+            Self::KnownDestinationSustained
+            | Self::FanOut
             | Self::RejectedFanOut
             | Self::Balance
             | Self::Beacon
@@ -135,12 +135,12 @@ impl Detector {
     /// strongest.
     pub fn alternatives(self) -> f64 {
         match self {
-            Self::Volume
-            | Self::KnownDestinationHour
-            | Self::KnownDestinationDay
-            | Self::KnownDestinationSustained
-            | Self::Drip => 5.0,
-            Self::Balance | Self::Beacon | Self::LongLived | Self::Unbroken => 3.0,
+            Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay | Self::Drip => 4.0,
+            Self::KnownDestinationSustained
+            | Self::Balance
+            | Self::Beacon
+            | Self::LongLived
+            | Self::Unbroken => 3.0,
             Self::FanOut | Self::RejectedFanOut | Self::Protocol | Self::ProbeThenSuccess => 2.0,
             Self::NewDestination | Self::NewDestinations | Self::Served => 1.0,
         }

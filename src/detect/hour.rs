@@ -10,8 +10,8 @@ use super::evidence::Evidence;
 use super::features::{EniFeatures, KeyHour};
 use super::probe;
 use super::score::{Score, Severity};
-use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 use super::stretch;
+use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 use super::young::Stay;
 use crate::baseline::counts::producer_consumer_ratio;
 use crate::baseline::destination::{DestinationKey, HourLevel};
@@ -180,8 +180,9 @@ fn learn(
         if let Some(Some(known)) = model.destinations.get(key) {
             let own_bits = known.own_hour_bits(now.of_day(), Level::of_bytes(traffic.app_bytes));
             outcome.own_bits.push((Pool::DestinationHour, own_bits));
-            let own_bits = known.own_sustained_bits(Level::of_bytes(traffic.sustained_bytes));
-            outcome.own_bits.push((Pool::Sustained, own_bits));
+        }
+        if let Some(at) = today.destinations.get_mut(key) {
+            at.sustained = at.sustained.max(Level::of_bytes(traffic.sustained_bytes));
         }
         if held.subjects.contains(&Subject::Destination(key.clone())) {
             continue;
@@ -353,13 +354,17 @@ fn contacts(lived: &mut DestinationToday, minutes: u64, hour: &EniHour) -> (Opti
     let all = lived.minutes.get_or_insert_default();
     all[hour.hour.of_day()] |= minutes;
     let set = || {
-        all.iter().zip(0..).flat_map(|(minutes, hour)| {
-            stretch::set_minutes(*minutes).map(move |minute| hour * 60 + minute)
-        })
+        all.iter()
+            .zip(0..)
+            .flat_map(|(minutes, hour)| stretch::set_minutes(*minutes).map(move |minute| hour * 60 + minute))
     };
     let interval_seconds = hour.coverage.interval_seconds;
     lived.unbroken_minutes = stretch::longest_minutes(set(), interval_seconds).max(lived.unbroken_minutes);
-    (Some(lived.unbroken_minutes), beacon::evenness(set(), u32::from(interval_seconds)))
+    // Most are met in a minute or two, and are done with before anything is collected.
+    let occupied: u32 = all.iter().map(|minutes| minutes.count_ones()).sum();
+    let is_enough = occupied as usize >= beacon::OCCUPIED_MIN;
+    let evenness = if is_enough { beacon::evenness(set(), u32::from(interval_seconds)) } else { None };
+    (Some(lived.unbroken_minutes), evenness)
 }
 
 /// The destination that contributes most of what is above the usual: it speaks for the ENI.
@@ -390,7 +395,9 @@ fn new_keys<'a>(
 /// The traffic behind a unit in this hour.
 fn traffic_of(subject: &Subject, features: &EniFeatures, today: &EniToday) -> KeyHour {
     match subject {
-        Subject::Destination(_) | Subject::Served(_) => features.traffic(subject).cloned().unwrap_or_default(),
+        Subject::Destination(_) | Subject::Served(_) => {
+            features.traffic(subject).cloned().unwrap_or_default()
+        }
         Subject::Spread => {
             let mut all = KeyHour::default();
             new_keys(features, today).for_each(|(_, traffic)| all.merge(traffic));

@@ -5,7 +5,7 @@
 //! one address is not.
 
 use super::evidence::{Detector, Evidence};
-use crate::baseline::destination::DestinationModel;
+use crate::baseline::destination::{DestinationModel, SUSTAINED_BYTES_MIN};
 use crate::baseline::fleet::{FleetModel, Pool};
 use crate::baseline::level::Level;
 
@@ -45,8 +45,8 @@ pub fn evidence(
             n: u64::from(model.days()),
         },
     ];
-    if sustained_bytes >= FLOOR_BYTES {
-        let own_bits = model.own_sustained_bits(Level::of_bytes(sustained_bytes));
+    if sustained_bytes >= SUSTAINED_BYTES_MIN {
+        let own_bits = model.sustained_bits(Level::of_bytes(sustained_bytes));
         all.push(Evidence {
             detector: Detector::KnownDestinationSustained,
             p: fleet.per_eni_hour(Pool::Sustained, own_bits),

@@ -11,7 +11,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Evidence, Family, bits};
+use super::evidence::{Detector, Evidence, Family, bits};
 
 /// Weight of families beside the strongest.
 const OTHERS_WEIGHT: f64 = 0.5;
@@ -96,7 +96,13 @@ pub fn combine(
     } else {
         0.0
     };
-    let severity = severity(&families, sum, app_bytes, over_ceiling);
+    // Of HIGH only what looks at other bytes than the rest: an hour that is large and long is one.
+    let apart = |e: &&Evidence| e.detector != Detector::KnownDestinationSustained;
+    let independent = Family::ALL.map(|family| {
+        let of_family = evidence.iter().filter(apart).filter(|e| e.detector.family() == family);
+        of_family.map(&of_evidence).fold(0.0, f64::max).min(families[family as usize])
+    });
+    let severity = severity(&independent, sum, app_bytes, over_ceiling);
     Score { families, risk: seen * (sum + harm), severity }
 }
 

@@ -4,6 +4,7 @@
 mod degenerate;
 mod guardduty;
 mod lognormal;
+mod stays;
 mod suppress;
 mod traps;
 

@@ -16,6 +16,10 @@ use crate::baseline::young::{YoungModel, YoungPrior};
 /// Application bytes since it was met, below which a drip or a long stay raises nothing.
 const FLOOR_BYTES: u64 = 1 << 20;
 
+/// Minutes without a gap below which a contact is not long: what a deploy pulls, and the first
+/// hour of a chatty service, fill every interval of ten minutes too.
+const UNBROKEN_MINUTES_MIN: u32 = 90;
+
 /// What a young destination has come to, this hour included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
@@ -56,7 +60,7 @@ pub fn evidence(stay: Stay, day_app_bytes: u64, own: &YoungModel, prior: &YoungP
 /// Evidence of a contact of `minutes` without a gap with a new destination; `None` below the floor.
 pub fn unbroken(minutes: u32, day_app_bytes: u64, own: &YoungModel, prior: &YoungPrior) -> Option<Evidence> {
     let p = || -(-prior.unbroken.per_hour(Level::of_count(u64::from(minutes)), &own.unbroken)).exp_m1();
-    (day_app_bytes >= FLOOR_BYTES).then(|| Evidence {
+    (day_app_bytes >= FLOOR_BYTES && minutes >= UNBROKEN_MINUTES_MIN).then(|| Evidence {
         detector: Detector::Unbroken,
         p: p(),
         observed: f64::from(minutes),
@@ -102,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn hours_without_a_gap_are_rare_and_two_intervals_are_not() {
+    fn hours_without_a_gap_are_rare_and_the_pull_of_a_deploy_is_not() {
         let (own, group) = (usual(), [usual(), usual(), usual(), usual()]);
         let prior = YoungPrior::learn(&group.iter());
         let of = |minutes, bytes| unbroken(minutes, bytes, &own, &prior).map_or(0.0, |e| e.bits());
-        assert!(of(20, 9 << 20) < 9.0, "{}", of(20, 9 << 20));
+        assert!(of(80, 9 << 20).abs() < 1e-9);
         assert!(of(300, 9 << 20) > 12.0, "{}", of(300, 9 << 20));
         assert!(of(600, 9 << 20) > of(120, 9 << 20));
         assert!(of(600, 100 << 10).abs() < 1e-9);
