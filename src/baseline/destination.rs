@@ -156,8 +156,8 @@ const MODEL_HOURS_MIN: usize = 8;
 const MODEL_DAYS_MIN: usize = 3;
 
 /// Sustained bytes in an hour below which nothing stands out: most destinations never come to
-/// as much, and how their kilobytes vary says nothing about megabytes.
-pub const SUSTAINED_BYTES_MIN: u64 = 1 << 20;
+/// as much, and how their kilobytes vary says nothing about an upload of megabytes.
+pub const SUSTAINED_BYTES_MIN: u64 = 10 << 20;
 
 /// Expected volume to one destination, by hour of the day and by day.
 #[derive(Clone, Debug, PartialEq)]

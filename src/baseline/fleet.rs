@@ -260,7 +260,7 @@ impl FleetModel {
         let tail = &self.tails[pool as usize];
         let chances = tail.n() as f64 / self.eni_hours.max(1) as f64;
         // An ordinary day has nothing that was sustained, so that one has is rare by itself.
-        let least = if pool == Pool::Sustained { 0.0 } else { 1.0 };
+        let least = if pool == Pool::Sustained && tail.n() > 0 { 0.0 } else { 1.0 };
         (chances.max(least) * tail.p(own_bits)).min(1.0)
     }
 

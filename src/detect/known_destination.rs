@@ -13,6 +13,10 @@ use crate::baseline::level::Level;
 /// nothing.
 const FLOOR_BYTES: u64 = 1 << 20;
 
+/// Smallest p believed of what was sustained: a pool of days says little of the rarest, and a job
+/// that begins to send more does it every day.
+const SUSTAINED_P_MIN: f64 = 1.0 / 32_768.0;
+
 /// Evidence of an hour, of the day so far and of what was sustained, all per ENI-hour; empty
 /// below the floor.
 pub fn evidence(
@@ -49,7 +53,7 @@ pub fn evidence(
         let own_bits = model.sustained_bits(Level::of_bytes(sustained_bytes));
         all.push(Evidence {
             detector: Detector::KnownDestinationSustained,
-            p: fleet.per_eni_hour(Pool::Sustained, own_bits),
+            p: fleet.per_eni_hour(Pool::Sustained, own_bits).max(SUSTAINED_P_MIN),
             observed: sustained_bytes as f64,
             expected: model.expected_sustained_bytes(),
             n: u64::from(model.days()),

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn high_needs_evidence_and_data() {
-        let two = [evidence(Detector::NewDestination, 11.0), evidence(Detector::Balance, 11.0)];
+        let two = [evidence(Detector::NewDestination, 12.0), evidence(Detector::Balance, 12.0)];
         assert_eq!(combine(&two, 1.0, 1.0, 1 << 20, false).severity, Severity::Medium);
         assert_eq!(combine(&two, 1.0, 1.0, 11 << 20, false).severity, Severity::High);
         assert_eq!(combine(&two, 1.0, 1.0, 200 << 20, false).severity, Severity::Critical);
@@ -177,5 +177,14 @@ mod tests {
         assert_eq!(combine(&one, 1.0, 1.0, 50 << 20, false).severity, Severity::Medium);
         assert_eq!(combine(&one, 1.0, 1.0, 101 << 20, false).severity, Severity::High);
         assert_eq!(combine(&[], 1.0, 1.0, 1 << 40, true).severity, Severity::High);
+    }
+
+    #[test]
+    fn an_hour_that_is_large_and_long_is_one_reason() {
+        let hour = evidence(Detector::KnownDestinationHour, 13.0);
+        let both = [hour, evidence(Detector::KnownDestinationSustained, 14.0)];
+        let with = combine(&both, 1.0, 1.0, 200 << 20, false);
+        assert_eq!(with.severity, Severity::Medium);
+        assert!(with.risk > combine(&[hour], 1.0, 1.0, 200 << 20, false).risk + 4.0);
     }
 }

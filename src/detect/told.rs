@@ -16,6 +16,11 @@ const FLEET_ENIS_MIN: usize = 3;
 /// ENIs that make one where records name no group (format v2) and nobody configured any: half of
 /// a whole account never changes at once.
 const FLEET_ENIS_UNGROUPED: usize = 5;
+/// Share of an ENI's risk that others must show for it to be the same change ...
+const FLEET_RISK_SHARE: f64 = 1.0 / 3.0;
+/// ... and where no group is named: of all the ENIs that use a service, some have ten bits to it
+/// on any day, and a leak must not pass as one of them.
+const FLEET_RISK_SHARE_UNGROUPED: f64 = 0.6;
 /// Risk from which an ENI counts as showing the change, bits.
 const FLEET_BITS_MIN: f64 = 10.0;
 
@@ -116,7 +121,8 @@ impl Incidents {
             let risks: Vec<f64> = shown.values().map(strongest).collect();
             for (eni, of_eni) in shown {
                 for (subject, risk) in of_eni {
-                    let alike = |other: &&f64| **other >= FLEET_BITS_MIN && **other >= risk / 3.0;
+                    let as_strong = if ungrouped { FLEET_RISK_SHARE_UNGROUPED } else { FLEET_RISK_SHARE };
+                    let alike = |other: &&f64| **other >= FLEET_BITS_MIN && **other >= risk * as_strong;
                     let sharing = risks.iter().filter(alike).count();
                     if sharing >= enough
                         && let Some(incident) = self.open.get_mut(&(eni.clone(), subject))

@@ -15,7 +15,7 @@ fn last_of_six_hours(flow: impl Fn(FlowWindow) -> FlowWindow) -> Scored {
     let mut last = None;
     for hour in 0..6 {
         lab.now = Hour(lab.now.0 + u32::from(hour > 0));
-        let flows = usual_and(&lab, vec![flow(super::flow("192.0.2.66", 2 * MIB, 40 << 10))]);
+        let flows = usual_and(&lab, vec![flow(super::flow("192.0.2.66", 2 * MIB, 20 * MIB))]);
         let outcome = lab.score(flows);
         last = outcome.scored.into_iter().find(|s| s.unit.subject.to_string() == "192.0.2.0/24");
     }
