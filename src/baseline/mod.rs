@@ -64,9 +64,8 @@ impl Today {
     /// Adds the whole days of known destinations to the pools, when the day has ended: a day so
     /// far is compared with days.
     pub fn pool_days(&mut self, snapshot: &Snapshot) {
-        // By place, group and network: how far the most sustained of the day stood out.
-        let mut sustained: BTreeMap<((Arc<str>, Arc<str>), Arc<str>, DestinationKey), Vec<f64>> =
-            BTreeMap::new();
+        // How far the most sustained of the day stood out.
+        let mut sustained: BTreeMap<OfGroup, Vec<f64>> = BTreeMap::new();
         for (id, lived) in &self.enis {
             let Some(model) = snapshot.enis.get(id) else { continue };
             let place = (Arc::clone(&id.account), Arc::clone(&id.region));
@@ -94,6 +93,9 @@ impl Today {
         }
     }
 }
+
+/// A network as a group uses it: account and region, group, network.
+type OfGroup = ((Arc<str>, Arc<str>), Arc<str>, DestinationKey);
 
 /// Destinations of a group that stand out by so many bits on one day, and make a change of it.
 const SHARED_MIN: usize = 3;

@@ -97,11 +97,14 @@ fn whole(subject: &Subject) -> Subject {
     }
 }
 
+/// What shows a cause: subjects and their risk, by ENI.
+type Shown = BTreeMap<EniId, Vec<(Subject, f64)>>;
+
 impl Incidents {
     /// Marks subjects that most of a peer group shows on the same day, about as strongly: a
     /// deploy, a batch, a failover. One ENI that stands out from its group is not marked.
     pub(super) fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
-        let mut by_cause: BTreeMap<(Cause, bool), BTreeMap<EniId, Vec<(Subject, f64)>>> = BTreeMap::new();
+        let mut by_cause: BTreeMap<(Cause, bool), Shown> = BTreeMap::new();
         for incident in self.open.values() {
             let cause = (Cause::of(incident), incident.is_new_destination());
             let of_eni = by_cause.entry(cause).or_default().entry(incident.eni.clone()).or_default();
