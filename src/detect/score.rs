@@ -77,18 +77,24 @@ pub fn combine(
     app_bytes: u64,
     over_ceiling: bool,
 ) -> Score {
-    let of_evidence = |e: &Evidence| confidence * bits(e.detector.alternatives() * e.p);
-    // What only corroborates is worth no more than the strongest of the rest.
-    let (corroborating, leading): (Vec<&Evidence>, Vec<&Evidence>) =
-        evidence.iter().partition(|e| e.detector.corroborates());
-    let lead = leading.iter().map(|e| of_evidence(e)).fold(0.0, f64::max);
-    let families = Family::ALL.map(|family| {
-        let of = |all: &[&Evidence]| {
-            let of_family = all.iter().filter(|e| e.detector.family() == family);
-            of_family.map(|e| of_evidence(e)).fold(0.0, f64::max)
+    let [mut leading, mut corroborating, mut independent] = [[0.0_f64; Family::ALL.len()]; 3];
+    for e in evidence {
+        let bits = confidence * bits(e.detector.alternatives() * e.p);
+        let of_family = |all: &mut [f64; Family::ALL.len()]| {
+            let strongest = &mut all[e.detector.family() as usize];
+            *strongest = strongest.max(bits);
         };
-        of(&leading).max(of(&corroborating).min(lead))
-    });
+        of_family(if e.detector.corroborates() { &mut corroborating } else { &mut leading });
+        // Of HIGH only what looks at other bytes than the rest: an hour that is large and long is one.
+        if e.detector != Detector::KnownDestinationSustained {
+            of_family(&mut independent);
+        }
+    }
+    // What only corroborates is worth no more than the strongest of the rest.
+    let lead = leading.iter().copied().fold(0.0, f64::max);
+    let families: [f64; Family::ALL.len()] =
+        std::array::from_fn(|f| leading[f].max(corroborating[f].min(lead)));
+    let independent: [f64; Family::ALL.len()] = std::array::from_fn(|f| independent[f].min(families[f]));
     let best = families.iter().copied().fold(0.0, f64::max);
     let sum = best + OTHERS_WEIGHT * (families.iter().sum::<f64>() - best);
     let harm = if sum >= HARM_FROM_BITS {
@@ -96,12 +102,6 @@ pub fn combine(
     } else {
         0.0
     };
-    // Of HIGH only what looks at other bytes than the rest: an hour that is large and long is one.
-    let apart = |e: &&Evidence| e.detector != Detector::KnownDestinationSustained;
-    let independent = Family::ALL.map(|family| {
-        let of_family = evidence.iter().filter(apart).filter(|e| e.detector.family() == family);
-        of_family.map(&of_evidence).fold(0.0, f64::max).min(families[family as usize])
-    });
     let severity = severity(&independent, sum, app_bytes, over_ceiling);
     Score { families, risk: seen * (sum + harm), severity }
 }
