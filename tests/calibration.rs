@@ -68,6 +68,7 @@ impl Calibration {
             "D2 Volume",
             "D3 hour",
             "D3 day",
+            "D3 sustained",
             "D6 FanOut",
             "D6 RejectedFanOut",
             "S1 Served",
@@ -75,6 +76,7 @@ impl Calibration {
             "D4 drip",
             "D5 beacon",
             "D9 long-lived",
+            "D9 unbroken",
             "D10 probe",
         ] {
             self.chance(name, 1);
@@ -96,9 +98,11 @@ impl Calibration {
                     (Detector::Volume, _) => ("D2 Volume".into(), this_hour, None),
                     (Detector::KnownDestinationHour, _) => ("D3 hour".into(), this_hour, subject()),
                     (Detector::KnownDestinationDay, _) => ("D3 day".into(), today, subject()),
+                    (Detector::KnownDestinationSustained, _) => ("D3 sustained".into(), this_hour, subject()),
                     // Once for each destination, whenever it comes to as much.
                     (Detector::Drip, _) => ("D4 drip".into(), 0, subject()),
                     (Detector::LongLived, _) => ("D9 long-lived".into(), 0, subject()),
+                    (Detector::Unbroken, _) => ("D9 unbroken".into(), 0, subject()),
                     (Detector::Beacon, _) => ("D5 beacon".into(), this_hour, subject()),
                     (Detector::ProbeThenSuccess, _) => ("D10 probe".into(), this_hour, None),
                     (Detector::FanOut, _) => ("D6 FanOut".into(), this_hour, None),

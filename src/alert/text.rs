@@ -51,6 +51,9 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
         Detector::KnownDestinationDay => {
             format!("{seen} since midnight UTC; a day is usually {usual} ({n} days)")
         }
+        Detector::KnownDestinationSustained => format!(
+            "{seen} an hour to one address, counted by how long it went on without a gap; the most of a day is usually {usual} ({n} days)"
+        ),
         Detector::Drip => {
             format!("{seen} since it was met; destinations that were met lately and return get {usual}")
         }
@@ -59,6 +62,9 @@ pub(super) fn clause(evidence: &Evidence, unit: &UnitKind) -> String {
         ),
         Detector::LongLived => format!(
             "used in {observed:.0} hours since it was met; a new destination is usually used in {expected:.0}"
+        ),
+        Detector::Unbroken => format!(
+            "in use for {observed:.0} min without a gap; a new destination usually is for {expected:.0}"
         ),
         Detector::ProbeThenSuccess => {
             format!("let through after {observed:.0} refused attempts in this hour and the one before")

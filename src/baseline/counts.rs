@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::level::Level;
 
+/// Bins of sizes.
+const ALL_BINS: usize = 256;
 /// Bins per doubling of a size.
 const BINS_PER_DOUBLING: f64 = 4.0;
 /// Largest sizes that describe the tail's fall, as a share of all and at least.
@@ -61,9 +63,37 @@ impl SizeCounts {
         if as_large > 0 {
             return (f64::from(as_large) / n).min(1.0);
         }
+        self.beyond(bin, n, self.mean_excess(n))
+    }
+
+    /// Survival of a bin above all that were counted.
+    fn beyond(&self, bin: u8, n: f64, mean_excess: f64) -> f64 {
         let (largest, _) = self.bins.last().expect("n > 0, so there is a bin");
         let beyond = f64::from(bin - largest) / BINS_PER_DOUBLING;
-        1.0 / (n + 1.0) * (-beyond / self.mean_excess(n)).exp()
+        1.0 / (n + 1.0) * (-beyond / mean_excess).exp()
+    }
+
+    /// `bin_survival` of every bin, in one pass.
+    fn survivals(&self) -> [f64; ALL_BINS] {
+        let mut all = [1.0; ALL_BINS];
+        let n = f64::from(self.n());
+        if n == 0.0 {
+            return all;
+        }
+        let mean_excess = self.mean_excess(n);
+        let (mut left, mut as_large) = (self.bins.as_slice(), 0_u32);
+        for bin in (0..=u8::MAX).rev() {
+            while let [rest @ .., (at, count)] = left
+                && *at >= bin
+            {
+                (left, as_large) = (rest, as_large + count);
+            }
+            all[usize::from(bin)] = match as_large {
+                0 => self.beyond(bin, n, mean_excess),
+                some => (f64::from(some) / n).min(1.0),
+            };
+        }
+        all
     }
 
     /// Mean distance, in doublings, of the largest sizes above the smallest of them.
@@ -100,13 +130,17 @@ impl SizeSurvival {
     /// assumed: nothing below `assumed_least`, and each doubling beyond halves what is left.
     pub fn mean<'a>(of_enis: &(impl Iterator<Item = &'a SizeCounts> + Clone), assumed_least: Level) -> Self {
         let weight = |counts: &SizeCounts| f64::from(counts.n().min(PER_ENI_MAX));
-        let all = of_enis.clone().map(weight).sum::<f64>() + ASSUMED;
-        let at_bin = |bin: u8| {
-            let assumed = (assumed_least.log2() - f64::from(bin) / BINS_PER_DOUBLING).exp2().min(1.0);
-            let seen: f64 = of_enis.clone().map(|counts| weight(counts) * counts.bin_survival(bin)).sum();
+        let (mut all, mut seen) = (ASSUMED, [0.0; ALL_BINS]);
+        for counts in of_enis.clone().filter(|counts| !counts.bins.is_empty()) {
+            let weight = weight(counts);
+            all += weight;
+            seen.iter_mut().zip(counts.survivals()).for_each(|(sum, of_eni)| *sum += weight * of_eni);
+        }
+        let at_bin = |(bin, seen): (usize, f64)| {
+            let assumed = (assumed_least.log2() - bin as f64 / BINS_PER_DOUBLING).exp2().min(1.0);
             (seen + ASSUMED * assumed) / all
         };
-        Self((0..=u8::MAX).map(at_bin).collect())
+        Self(seen.into_iter().enumerate().map(at_bin).collect())
     }
 
     /// The size that half are below.
@@ -192,6 +226,16 @@ mod tests {
         assert!(at(1) > 0.99 && at(500_000) > 0.3 && at(500_000) < 0.7);
         assert!(at(1 << 30) < 1e-3 && at(1 << 34) < at(1 << 30) && at(1 << 34) > 0.0);
         assert!((SizeCounts::default().survival(Level(1)) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_survival_of_all_bins_is_that_of_each() {
+        let mut sizes = SizeCounts::default();
+        assert!(sizes.survivals().iter().all(|survival| (survival - 1.0).abs() < 1e-12));
+        [5, 5000, 5000, 50_000, 9 << 20].iter().for_each(|&x| sizes.add(Level::of_bytes(x)));
+        for (bin, survival) in (0..=u8::MAX).zip(sizes.survivals()) {
+            assert_eq!(survival.to_bits(), sizes.bin_survival(bin).to_bits(), "{bin}");
+        }
     }
 
     #[test]

@@ -134,6 +134,9 @@ pub struct DestinationDay {
     pub total: Level,
     /// Levels of its hours.
     pub hours: [HourLevel; 24],
+    /// Level of the most that was sustained in one of them (`KeyHour::sustained_bytes`).
+    #[serde(default)]
+    pub sustained: HourLevel,
 }
 
 /// What an ENI has sent to one destination in the look-back.
@@ -152,6 +155,10 @@ pub struct DestinationHistory {
 const MODEL_HOURS_MIN: usize = 8;
 const MODEL_DAYS_MIN: usize = 3;
 
+/// Sustained bytes in an hour below which nothing stands out: most destinations never come to
+/// as much, and how their kilobytes vary says nothing about an upload of megabytes.
+pub const SUSTAINED_BYTES_MIN: u64 = 10 << 20;
+
 /// Expected volume to one destination, by hour of the day and by day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationModel {
@@ -159,6 +166,8 @@ pub struct DestinationModel {
     hour_own: OwnTail,
     day_middle: f64,
     day_own: OwnTail,
+    sustained_middle: f64,
+    sustained_own: OwnTail,
 }
 
 impl DestinationHistory {
@@ -182,6 +191,7 @@ impl DestinationHistory {
                             *to = HourLevel::of_bytes(sum(to.log2().unwrap_or(0.0), more));
                         }
                     }
+                    to.sustained = to.sustained.max(day.sustained);
                 }
                 Err(at) => self.days.insert(at, day),
             }
@@ -218,11 +228,17 @@ impl DestinationHistory {
         let mut totals: Vec<f64> = self.days.iter().map(|d| d.total.log2()).collect();
         let day_middle = median(&mut totals)?;
         let day_residuals: Vec<f64> = totals.iter().map(|y| y - day_middle).collect();
+        // The most of each day: hours of it would cost 24 times the memory and say no more.
+        let mut most: Vec<f64> = self.days.iter().map(|d| d.sustained.log2().unwrap_or(0.0)).collect();
+        let sustained_middle = median(&mut most)?;
+        let sustained_residuals: Vec<f64> = most.iter().map(|y| y - sustained_middle).collect();
         Some(DestinationModel {
             hour_own: OwnTail::learn(hour_residuals, pooled_spread),
             day_own: OwnTail::learn(day_residuals, pooled_spread),
+            sustained_own: OwnTail::learn(sustained_residuals, pooled_spread),
             hour_middle,
             day_middle,
+            sustained_middle,
         })
     }
 
@@ -246,6 +262,11 @@ impl DestinationModel {
         bytes_of(self.day_middle)
     }
 
+    /// The most that is usually sustained in an hour of a day, bytes.
+    pub fn expected_sustained_bytes(&self) -> f64 {
+        bytes_of(self.sustained_middle)
+    }
+
     /// Active hours behind it.
     pub fn hours(&self) -> u32 {
         self.hour_own.n()
@@ -264,6 +285,15 @@ impl DestinationModel {
     /// How far a day's level (or a day so far) stands out from the usual day, bits.
     pub fn own_day_bits(&self, level: Level) -> f64 {
         self.day_own.bits(level.log2() - self.day_middle)
+    }
+
+    /// How far what an hour sustained stands out from the most of earlier days, bits; 0 below what
+    /// is asked about at all.
+    pub fn sustained_bits(&self, level: Level) -> f64 {
+        if level < Level::of_bytes(SUSTAINED_BYTES_MIN) {
+            return 0.0;
+        }
+        self.sustained_own.bits(level.log2() - self.sustained_middle)
     }
 }
 
@@ -308,6 +338,7 @@ mod tests {
                 day,
                 total: Level::of_bytes(bytes.iter().sum()),
                 hours: std::array::from_fn(|hour| HourLevel::of_bytes(bytes[hour])),
+                sustained: HourLevel::of_bytes(bytes.iter().copied().max().unwrap_or(0) / 36),
             });
         }
         history
@@ -320,6 +351,22 @@ mod tests {
         assert!(model.own_hour_bits(3, Level::of_bytes(12_000_000)) > 15.0);
         assert!(model.own_hour_bits(3, Level::of_bytes(1_400_000)) < 8.0);
         assert!(model.own_day_bits(Level::of_bytes(240_000_000)) > 8.0);
+    }
+
+    #[test]
+    fn an_hour_without_a_gap_is_far_where_bursts_are_as_large() {
+        // 36 GB once a day, in one interval of six: a thirty-sixth counts.
+        let history =
+            steady(
+                20,
+                |day, hour| {
+                    if hour == 9 { 36_000_000_000 + u64::from(day % 7) * 900_000_000 } else { 2_000_000 }
+                },
+            );
+        let model = history.model(0.5).unwrap();
+        assert!(model.sustained_bits(Level::of_bytes(1_000_000_000)) < 5.0);
+        assert!(model.sustained_bits(Level::of_bytes(36_000_000_000)) > 12.0);
+        assert!((model.expected_sustained_bytes() / 1.1e9).log2().abs() < 0.3);
     }
 
     #[test]

@@ -295,7 +295,7 @@ impl EniHistory {
         let destinations = self
             .destinations
             .iter()
-            .map(|(key, history)| (key.clone(), history.model(pooled_spread)))
+            .map(|(key, history)| (key.clone(), history.model(pooled_spread).map(Arc::new)))
             .collect();
         let aged = self.first_hour + AGED_HOURS;
         let mut novelty = NoveltyModel::default();
@@ -351,8 +351,9 @@ pub struct EniModel {
     pub parents: BTreeMap<Prefix, u32>,
     /// Networks that are one destination each.
     pub rotating: BTreeSet<Prefix>,
-    /// Known destinations; with a volume model where there is history enough.
-    pub destinations: BTreeMap<DestinationKey, Option<DestinationModel>>,
+    /// Known destinations; with a volume model, shared by the day's hours, where there is history
+    /// enough.
+    pub destinations: BTreeMap<DestinationKey, Option<Arc<DestinationModel>>>,
     /// Rate and sizes of new destinations.
     pub novelty: NoveltyModel,
     /// What destinations that came to stay come to.
@@ -378,10 +379,16 @@ pub struct DestinationToday {
     pub hours: u32,
     /// Minutes of each hour in which an egress record ended, while it is new.
     pub minutes: Option<Box<[u64; 24]>>,
+    /// Longest contact without a gap since midnight, minutes, while it is new.
+    pub unbroken_minutes: u32,
+    /// The most that was sustained in an hour.
+    pub sustained: Level,
     /// Application bytes that may be learned (quarantined hours are left out).
     pub learned_bytes: u64,
     /// Levels of the hours that may be learned.
     pub learned_hours: [HourLevel; 24],
+    /// Level of the most that was sustained in one of them.
+    pub learned_sustained: HourLevel,
 }
 
 impl DestinationToday {
@@ -468,6 +475,7 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
             day,
             total: Level::of_bytes(met.learned_bytes),
             hours: met.learned_hours,
+            sustained: met.learned_sustained,
         });
     }
     history.novelty.push_back(novelty);

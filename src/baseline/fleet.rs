@@ -33,10 +33,13 @@ pub enum Pool {
     DestinationDay,
     /// Evenness of contacts with a new destination, per active hour.
     Beacon,
+    /// The most that was sustained to one address of a known destination, per active day; what
+    /// most of a group does on one day is one event.
+    Sustained,
 }
 
 /// Number of pools.
-pub const POOLS: usize = 7;
+pub const POOLS: usize = 8;
 
 /// Rare events whose rate is learned by counting ENI-hours (detectors D8, and D10 as the last).
 pub const RARE_EVENTS: usize = 5;
@@ -256,7 +259,9 @@ impl FleetModel {
     pub fn per_eni_hour(&self, pool: Pool, own_bits: f64) -> f64 {
         let tail = &self.tails[pool as usize];
         let chances = tail.n() as f64 / self.eni_hours.max(1) as f64;
-        (chances.max(1.0) * tail.p(own_bits)).min(1.0)
+        // An ordinary day has nothing that was sustained, so that one has is rare by itself.
+        let least = if pool == Pool::Sustained && tail.n() > 0 { 0.0 } else { 1.0 };
+        (chances.max(least) * tail.p(own_bits)).min(1.0)
     }
 
     /// The prior of a group, or the account's when the group is small.

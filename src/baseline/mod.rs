@@ -64,19 +64,42 @@ impl Today {
     /// Adds the whole days of known destinations to the pools, when the day has ended: a day so
     /// far is compared with days.
     pub fn pool_days(&mut self, snapshot: &Snapshot) {
+        // How far the most sustained of the day stood out.
+        let mut sustained: BTreeMap<OfGroup, Vec<f64>> = BTreeMap::new();
         for (id, lived) in &self.enis {
             let Some(model) = snapshot.enis.get(id) else { continue };
             let place = (Arc::clone(&id.account), Arc::clone(&id.region));
-            let pooled = self.fleets.entry(place).or_default();
+            let pooled = self.fleets.entry(place.clone()).or_default();
             for (key, met) in &lived.destinations {
                 if let Some(Some(known)) = model.destinations.get(key) {
                     let own_bits = known.own_day_bits(Level::of_bytes(met.app_bytes));
                     pooled.pools[Pool::DestinationDay as usize].add(own_bits);
+                    let whole = key.parent().map_or_else(|| key.clone(), DestinationKey::Network);
+                    let of_group =
+                        sustained.entry((place.clone(), Arc::clone(&lived.group), whole)).or_default();
+                    of_group.push(known.sustained_bits(met.sustained));
                 }
+            }
+        }
+        for ((place, _, _), mut own_bits) in sustained {
+            let pool = &mut self.fleets.entry(place).or_default().pools[Pool::Sustained as usize];
+            own_bits.sort_unstable_by(|a, b| b.total_cmp(a));
+            let far = own_bits.iter().filter(|bits| **bits >= SHARED_BITS_MIN).count();
+            // What most of a group does on one day is one event.
+            let is_shared = far >= SHARED_MIN && 2 * far >= own_bits.len();
+            for (at, bits) in own_bits.into_iter().enumerate() {
+                pool.add(if is_shared && at > 0 { 0.0 } else { bits });
             }
         }
     }
 }
+
+/// A network as a group uses it: account and region, group, network.
+type OfGroup = ((Arc<str>, Arc<str>), Arc<str>, DestinationKey);
+
+/// Destinations of a group that stand out by so many bits on one day, and make a change of it.
+const SHARED_MIN: usize = 3;
+const SHARED_BITS_MIN: f64 = 4.0;
 
 /// Destinations that are young to at least [`fleet::ADOPTING_ENIS_MIN`] of the ENIs.
 fn adopted<'a>(enis: impl Iterator<Item = &'a EniHistory>) -> BTreeSet<DestinationKey> {
@@ -255,23 +278,13 @@ fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use destination::HourLevel;
     use eni::DestinationToday;
 
     #[test]
     fn a_destination_is_adopted_when_five_have_taken_to_it() {
         let key = |text: &str| DestinationKey::Network(text.parse().unwrap());
         let (of_five, of_four) = (key("203.0.113.0/24"), key("198.51.100.0/24"));
-        let met = DestinationToday {
-            app_bytes: 1,
-            novelty: None,
-            first_hour: 0,
-            last_hour: 0,
-            hours: 1,
-            minutes: None,
-            learned_bytes: 0,
-            learned_hours: [HourLevel::default(); 24],
-        };
+        let met = DestinationToday { app_bytes: 1, hours: 1, ..DestinationToday::default() };
         let eni = |keys: &[&DestinationKey]| {
             let mut history = EniHistory::new(Hour(0));
             keys.iter().for_each(|key| history.young.note(key, 0, &met, true));

@@ -20,6 +20,9 @@ use crate::window::Day;
 const ASSUMED_BYTES: u64 = 1 << 20;
 /// Median of the hours in which a new destination is used, assumed before there is data.
 const ASSUMED_HOURS: u64 = 2;
+/// Median of the longest contact without a gap, assumed before there is data, minutes: two of the
+/// longest aggregation intervals, which any short exchange may touch.
+const ASSUMED_MINUTES: u64 = 20;
 
 /// One of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,9 @@ pub struct Young {
     pub hours: u32,
     /// Application bytes.
     pub app_bytes: u64,
+    /// Longest contact without a gap on one of its first days, minutes.
+    #[serde(default)]
+    pub unbroken_minutes: u32,
 }
 
 /// All of one ENI.
@@ -49,6 +55,7 @@ impl YoungHistory {
             young.days += 1;
             young.hours += met.hours.count_ones();
             young.app_bytes = young.app_bytes.saturating_add(met.app_bytes);
+            young.unbroken_minutes = young.unbroken_minutes.max(met.unbroken_minutes);
         }
     }
 
@@ -78,14 +85,16 @@ impl YoungHistory {
 
     /// The model of these destinations, met in `hours` with coverage.
     pub fn model(&self, hours: u32) -> YoungModel {
-        let (mut bytes, mut active) = (SizeCounts::default(), SizeCounts::default());
+        let [mut bytes, mut active, mut unbroken] = <[SizeCounts; 3]>::default();
         for young in self.0.values() {
             if young.days >= 2 {
                 bytes.add(Level::of_bytes(young.app_bytes));
             }
             active.add(Level::of_count(u64::from(young.hours)));
+            unbroken.add(Level::of_count(u64::from(young.unbroken_minutes)));
         }
-        YoungModel { bytes: SizedRate { hours, sizes: bytes }, active: SizedRate { hours, sizes: active } }
+        let rate = |sizes| SizedRate { hours, sizes };
+        YoungModel { bytes: rate(bytes), active: rate(active), unbroken: rate(unbroken) }
     }
 }
 
@@ -96,6 +105,8 @@ pub struct YoungModel {
     pub bytes: SizedRate,
     /// Active hours of all.
     pub active: SizedRate,
+    /// Minutes of the longest contact without a gap of all.
+    pub unbroken: SizedRate,
 }
 
 /// The same of a group.
@@ -105,6 +116,8 @@ pub struct YoungPrior {
     pub bytes: SizedRatePrior,
     /// Active hours of all.
     pub active: SizedRatePrior,
+    /// Minutes of the longest contact without a gap of all.
+    pub unbroken: SizedRatePrior,
 }
 
 impl YoungPrior {
@@ -115,6 +128,10 @@ impl YoungPrior {
             active: SizedRatePrior::learn(
                 &enis.clone().map(|eni| &eni.active),
                 Level::of_count(ASSUMED_HOURS),
+            ),
+            unbroken: SizedRatePrior::learn(
+                &enis.clone().map(|eni| &eni.unbroken),
+                Level::of_count(ASSUMED_MINUTES),
             ),
         }
     }
@@ -139,7 +156,8 @@ mod tests {
         young.note(&key(2), 10, &met(9000, 0b1), false);
         young.note(&key(1), 11, &met(500, 0b1), false);
         young.note(&key(3), 11, &met(70, 0b1), true);
-        assert_eq!(young.get(&key(1)), Some(&Young { first_day: 10, days: 2, hours: 3, app_bytes: 1500 }));
+        let first = Young { first_day: 10, days: 2, hours: 3, app_bytes: 1500, unbroken_minutes: 0 };
+        assert_eq!(young.get(&key(1)), Some(&first));
         assert_eq!(young.get(&key(2)), None);
         let model = young.model(100);
         assert_eq!((model.bytes.sizes.n(), model.active.sizes.n()), (1, 2));

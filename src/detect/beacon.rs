@@ -13,7 +13,7 @@ use super::evidence::{Detector, Evidence};
 use crate::baseline::fleet::{FleetModel, Pool};
 
 /// Occupied intervals below which nothing is said (detection.md D5).
-const OCCUPIED_MIN: usize = 12;
+pub const OCCUPIED_MIN: usize = 12;
 /// Share of intervals occupied from which a contact is persistent, not periodic.
 const OCCUPIED_SHARE_MAX: f64 = 0.9;
 /// Smallest p believed: the fit of the null is checked down to 1e-4 only, and periodic agents are

@@ -26,7 +26,7 @@ const TOP_MAX: usize = 512;
 pub struct DayScores {
     /// Which day.
     pub day: u32,
-    /// Largest risks of incidents that started that day, descending, bits.
+    /// Largest risks of incidents that started that day and are not told anyway, descending, bits.
     pub top: Vec<f64>,
 }
 

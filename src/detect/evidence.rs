@@ -13,6 +13,8 @@ pub enum Detector {
     KnownDestinationHour,
     /// D3: an unusual day to a known destination.
     KnownDestinationDay,
+    /// D3: unusually much to one address of a known destination for unusually long.
+    KnownDestinationSustained,
     /// D4: what a destination that was met lately and returns has received since.
     Drip,
     /// D5: contacts more even than chance. Corroborates, never leads.
@@ -27,6 +29,8 @@ pub enum Detector {
     Protocol,
     /// D9: a new destination that stays.
     LongLived,
+    /// D9: a new destination that is in use without a gap.
+    Unbroken,
     /// D10: refused here and there, then let through.
     ProbeThenSuccess,
     /// S1: an unusual amount served to one client.
@@ -57,13 +61,13 @@ impl Detector {
         match self {
             Self::NewDestination | Self::NewDestinations => "D1",
             Self::Volume => "D2",
-            Self::KnownDestinationHour | Self::KnownDestinationDay => "D3",
+            Self::KnownDestinationHour | Self::KnownDestinationDay | Self::KnownDestinationSustained => "D3",
             Self::Drip => "D4",
             Self::Beacon => "D5",
             Self::FanOut | Self::RejectedFanOut => "D6",
             Self::Balance => "D7",
             Self::Protocol => "D8",
-            Self::LongLived => "D9",
+            Self::LongLived | Self::Unbroken => "D9",
             Self::ProbeThenSuccess => "D10",
             Self::Served => "S1",
         }
@@ -78,9 +82,13 @@ impl Detector {
             | Self::KnownDestinationDay
             | Self::Drip
             | Self::Served => Family::Volume,
-            Self::FanOut | Self::RejectedFanOut | Self::Balance | Self::Beacon | Self::LongLived => {
-                Family::Shape
-            }
+            Self::KnownDestinationSustained
+            | Self::FanOut
+            | Self::RejectedFanOut
+            | Self::Balance
+            | Self::Beacon
+            | Self::LongLived
+            | Self::Unbroken => Family::Shape,
             Self::Protocol | Self::ProbeThenSuccess => Family::Protocol,
         }
     }
@@ -91,11 +99,13 @@ impl Detector {
             Self::NewDestination => &["T1041", "T1048", "T1567"],
             Self::NewDestinations => &["T1041", "T1048", "T1030"],
             Self::Volume | Self::Balance => &["T1048", "T1020"],
-            Self::KnownDestinationHour | Self::KnownDestinationDay => &["T1030", "T1041", "T1567.002"],
+            Self::KnownDestinationHour | Self::KnownDestinationDay | Self::KnownDestinationSustained => {
+                &["T1030", "T1041", "T1567.002"]
+            }
             Self::Drip => &["T1030", "T1029", "T1020"],
             Self::Beacon => &["T1071", "T1571", "T1029"],
             Self::FanOut | Self::RejectedFanOut => &["T1046", "T1090", "T1071"],
-            Self::LongLived => &["T1071", "T1090", "T1572"],
+            Self::LongLived | Self::Unbroken => &["T1071", "T1090", "T1572"],
             Self::ProbeThenSuccess => &["T1571", "T1048", "T1046"],
             Self::Protocol => &["T1095", "T1572", "T1071.004", "T1571", "T1048.003"],
             Self::Served => &["T1190", "T1048"],
@@ -126,13 +136,12 @@ impl Detector {
     pub fn alternatives(self) -> f64 {
         match self {
             Self::Volume | Self::KnownDestinationHour | Self::KnownDestinationDay | Self::Drip => 4.0,
-            Self::FanOut
-            | Self::RejectedFanOut
+            Self::KnownDestinationSustained
             | Self::Balance
             | Self::Beacon
             | Self::LongLived
-            | Self::Protocol
-            | Self::ProbeThenSuccess => 2.0,
+            | Self::Unbroken => 3.0,
+            Self::FanOut | Self::RejectedFanOut | Self::Protocol | Self::ProbeThenSuccess => 2.0,
             Self::NewDestination | Self::NewDestinations | Self::Served => 1.0,
         }
     }
@@ -145,8 +154,13 @@ impl Detector {
             Self::Drip => "bytes",
             Self::Beacon => "seconds",
             Self::LongLived => "hours",
+            Self::Unbroken => "minutes",
             Self::ProbeThenSuccess => "refusals",
-            Self::Volume | Self::KnownDestinationHour | Self::Served | Self::Protocol => "bytes/hour",
+            Self::Volume
+            | Self::KnownDestinationHour
+            | Self::KnownDestinationSustained
+            | Self::Served
+            | Self::Protocol => "bytes/hour",
             Self::FanOut | Self::RejectedFanOut => "networks/hour",
             Self::Balance => "ratio",
         }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Settings;
 use super::protocol::RareEvent;
+use super::unit::Subject;
+use super::{Settings, stretch};
 use crate::baseline::destination::DestinationKey;
 use crate::limits::PAIRS_PER_ENI_HOUR_MAX;
 use crate::net::Prefix;
@@ -64,6 +65,9 @@ pub struct KeyHour {
     pub rare: Option<(RareEvent, u64)>,
     /// Minutes of one hour in which an egress record ended, bit 0 is minute 0.
     pub minutes: u64,
+    /// Most that one peer and port got in an hour, weighted by the square of the share of the
+    /// hour for which it went on without a gap, application bytes.
+    pub sustained_bytes: u64,
     /// (protocol, port) used as a proven client, in one hour.
     pub ports: BTreeSet<(u8, u16)>,
 }
@@ -109,6 +113,7 @@ impl KeyHour {
         self.egress_packets = self.egress_packets.saturating_add(other.egress_packets);
         self.ingress_packets = self.ingress_packets.saturating_add(other.ingress_packets);
         self.egress_records = self.egress_records.saturating_add(other.egress_records);
+        self.sustained_bytes = self.sustained_bytes.max(other.sustained_bytes);
         self.first_second = first_second;
         self.last_second = self.last_second.max(other.last_second);
         if other.service > self.service {
@@ -204,7 +209,7 @@ impl EniFeatures {
             let listed = settings.services.find(flow.peer).filter(|_| flow.service.is_empty());
             let service = listed.unwrap_or(&flow.service);
             let key = DestinationKey::of(flow.peer, service, &settings.named).rolled_into(rotating);
-            features.add_client(flow, service, key, rare);
+            features.add_client(flow, service, key, rare, hour.coverage.interval_seconds);
         }
         // Rolled up beyond ranges, there were at least as many as the cap lets through.
         let floor = if hour.rollup_level >= 2 { PAIRS_PER_ENI_HOUR_MAX as u64 } else { 0 };
@@ -215,15 +220,27 @@ impl EniFeatures {
         features
     }
 
+    /// What was exchanged with one destination or client.
+    pub fn traffic(&self, subject: &Subject) -> Option<&KeyHour> {
+        match subject {
+            Subject::Destination(key) => self.destinations.get(key),
+            Subject::Served(prefix) => self.served.get(prefix),
+            Subject::Spread => None,
+        }
+    }
+
     fn add_client(
         &mut self,
         flow: &FlowWindow,
         service: &Arc<str>,
         key: DestinationKey,
         rare: Option<RareEvent>,
+        interval_seconds: u16,
     ) {
         let at = self.destinations.entry(key).or_default();
         at.add(flow);
+        let sustained = stretch::sustained_bytes(flow.egress_app_bytes(), flow.minutes, interval_seconds);
+        at.sustained_bytes = at.sustained_bytes.max(sustained);
         if *service > at.service {
             at.service = Arc::clone(service);
         }

@@ -10,6 +10,7 @@ use super::evidence::Evidence;
 use super::features::{EniFeatures, KeyHour};
 use super::probe;
 use super::score::{Score, Severity};
+use super::stretch;
 use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 use super::young::Stay;
 use crate::baseline::counts::producer_consumer_ratio;
@@ -61,8 +62,8 @@ pub struct Scored {
 pub struct HourOutcome {
     /// Units at or above `KEEP_BITS`, by subject.
     pub scored: Vec<Scored>,
-    /// Traffic of every subject, for incidents that are already open.
-    pub traffic: Vec<(Subject, KeyHour)>,
+    /// Traffic of every destination and client, for incidents that are already open.
+    pub features: EniFeatures,
     /// How far series stood out from their own past, bits, for the pools.
     pub own_bits: Vec<(Pool, f64)>,
     /// Rare events that happened.
@@ -115,7 +116,7 @@ pub fn score_hour(
         held.subjects.extend(new.collect::<Vec<_>>());
     }
     learn(&features, &held, context.model, now, tier, today, &mut outcome);
-    outcome.traffic = all_traffic(&features);
+    outcome.features = features;
     outcome
 }
 
@@ -180,6 +181,9 @@ fn learn(
             let own_bits = known.own_hour_bits(now.of_day(), Level::of_bytes(traffic.app_bytes));
             outcome.own_bits.push((Pool::DestinationHour, own_bits));
         }
+        if let Some(at) = today.destinations.get_mut(key) {
+            at.sustained = at.sustained.max(Level::of_bytes(traffic.sustained_bytes));
+        }
         if held.subjects.contains(&Subject::Destination(key.clone())) {
             continue;
         }
@@ -193,6 +197,7 @@ fn learn(
         }
         if let Some(at) = today.destinations.get_mut(key) {
             at.learned_hours[now.of_day()] = HourLevel::of_bytes(traffic.app_bytes);
+            at.learned_sustained = at.learned_sustained.max(HourLevel::of_bytes(traffic.sustained_bytes));
             at.learned_bytes = at.learned_bytes.saturating_add(traffic.app_bytes);
         }
     }
@@ -268,14 +273,15 @@ fn units(
         let novelty = novelty(key, context, &group, tier, now);
         // Beyond the day's bound a destination is judged by its hour alone.
         let lived = today.destinations.get_mut(key);
-        let (day_app_bytes, stay, evenness) = match lived {
+        let (day_app_bytes, stay, (unbroken, evenness)) = match lived {
             Some(lived) => {
                 lived.novelty = novelty;
                 let stay = stay(key, lived, context, tier);
-                (lived.app_bytes, stay, evenness(lived, traffic.minutes, hour))
+                (lived.app_bytes, stay, contacts(lived, traffic.minutes, hour))
             }
-            None => (traffic.app_bytes, None, None),
+            None => (traffic.app_bytes, None, (None, None)),
         };
+        let is_own = tier > Tier::Learning && !context.fleet.adopted.contains(key);
         let is_new = matches!(novelty, Some(Novelty::KnownToOthers | Novelty::NewToAll));
         let kind = UnitKind::Destination {
             app_bytes: traffic.app_bytes,
@@ -288,8 +294,10 @@ fn units(
                 .then_some(features.client_app_bytes.saturating_sub(traffic.app_bytes)),
             stay,
             evenness,
+            unbroken_minutes: unbroken.filter(|_| is_own),
+            sustained_bytes: traffic.sustained_bytes,
             refused: probe::is_probe(refused, traffic.app_bytes, is_new).then_some(refused),
-            model: context.model.destinations.get(key).and_then(Clone::clone).map(Box::new),
+            model: context.model.destinations.get(key).and_then(Clone::clone),
         };
         units.push(unit(Subject::Destination(key.clone()), kind));
     }
@@ -337,15 +345,26 @@ fn stay(
     })
 }
 
-/// How evenly a new destination was contacted since midnight.
-fn evenness(lived: &mut DestinationToday, minutes: u64, hour: &EniHour) -> Option<Evenness> {
-    lived.novelty?;
+/// For how many minutes a new destination was contacted without a gap, and how evenly, since
+/// midnight.
+fn contacts(lived: &mut DestinationToday, minutes: u64, hour: &EniHour) -> (Option<u32>, Option<Evenness>) {
+    if lived.novelty.is_none() {
+        return (None, None);
+    }
     let all = lived.minutes.get_or_insert_default();
     all[hour.hour.of_day()] |= minutes;
-    let set = all.iter().zip(0..).flat_map(|(minutes, hour)| {
-        (0..60_u32).filter(move |minute| minutes >> minute & 1 == 1).map(move |minute| hour * 60 + minute)
-    });
-    beacon::evenness(set, u32::from(hour.coverage.interval_seconds))
+    let set = || {
+        all.iter()
+            .zip(0..)
+            .flat_map(|(minutes, hour)| stretch::set_minutes(*minutes).map(move |minute| hour * 60 + minute))
+    };
+    let interval_seconds = hour.coverage.interval_seconds;
+    lived.unbroken_minutes = stretch::longest_minutes(set(), interval_seconds).max(lived.unbroken_minutes);
+    // Most are met in a minute or two, and are done with before anything is collected.
+    let occupied: u32 = all.iter().map(|minutes| minutes.count_ones()).sum();
+    let is_enough = occupied as usize >= beacon::OCCUPIED_MIN;
+    let evenness = if is_enough { beacon::evenness(set(), u32::from(interval_seconds)) } else { None };
+    (Some(lived.unbroken_minutes), evenness)
 }
 
 /// The destination that contributes most of what is above the usual: it speaks for the ENI.
@@ -376,19 +395,13 @@ fn new_keys<'a>(
 /// The traffic behind a unit in this hour.
 fn traffic_of(subject: &Subject, features: &EniFeatures, today: &EniToday) -> KeyHour {
     match subject {
-        Subject::Destination(key) => features.destinations.get(key).cloned().unwrap_or_default(),
-        Subject::Served(prefix) => features.served.get(prefix).cloned().unwrap_or_default(),
+        Subject::Destination(_) | Subject::Served(_) => {
+            features.traffic(subject).cloned().unwrap_or_default()
+        }
         Subject::Spread => {
             let mut all = KeyHour::default();
             new_keys(features, today).for_each(|(_, traffic)| all.merge(traffic));
             all
         }
     }
-}
-
-fn all_traffic(features: &EniFeatures) -> Vec<(Subject, KeyHour)> {
-    let destinations =
-        features.destinations.iter().map(|(key, t)| (Subject::Destination(key.clone()), t.clone()));
-    let served = features.served.iter().map(|(prefix, t)| (Subject::Served(*prefix), t.clone()));
-    destinations.chain(served).collect()
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::budget::{self, DayScores, Threshold};
+use super::budget::{DayScores, Threshold};
 use super::evidence::Family;
 use super::features::KeyHour;
 use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
@@ -15,6 +15,7 @@ use super::score::{Score, Severity};
 use super::suppress::{Matched, Suppressions};
 use super::told::{Cause, Recent, Told};
 use super::unit::{Subject, UnitKind};
+use crate::baseline::destination::DestinationKey;
 use crate::baseline::eni::Tier;
 use crate::guardduty::Agreement;
 use crate::net::Addr;
@@ -27,13 +28,6 @@ const TOLD_DAYS: u32 = 7;
 const REMEMBERED_DAYS: u32 = 14;
 /// Growth that is news: this many times the bytes told.
 const NEWS_FACTOR: u64 = 4;
-/// ENIs of one group, and their share of it, that make a change of the fleet.
-const FLEET_ENIS_MIN: usize = 3;
-/// ENIs that make one where records name no group (format v2) and nobody configured any: half of
-/// a whole account never changes at once.
-const FLEET_ENIS_UNGROUPED: usize = 5;
-/// Risk from which an ENI counts as showing the change, bits.
-const FLEET_BITS_MIN: f64 = 10.0;
 /// Most that a change of the fleet is worth, bits: somebody should look once, not first.
 const FLEET_RISK_MAX: f64 = 15.0;
 /// Remembered subjects; the oldest go first.
@@ -182,12 +176,6 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// The threshold for a day that begins.
-    pub fn threshold(&mut self, day: Day, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
-        budget::forget(&mut self.scores, day);
-        Threshold::learn(&self.scores, enis, per_day_per_1000_enis)
-    }
-
     /// Whether a subject's quarantine is over: it has stood out for a week, and nobody acted, so
     /// it is learned from again.
     pub fn is_released(&self, eni: &EniId, subject: &Subject, today: Day) -> bool {
@@ -213,11 +201,13 @@ impl Incidents {
             }
             self.open.get_mut(&key).expect("just entered").cover(hour);
         }
-        for (subject, traffic) in outcome.traffic {
-            if !scored.contains(&subject)
-                && let Some(incident) = self.open.get_mut(&(hour.id.clone(), subject))
+        let lowest = Subject::Destination(DestinationKey::Named("".into()));
+        let of_eni = self.open.range_mut((hour.id.clone(), lowest)..);
+        for ((_, subject), incident) in of_eni.take_while(|((eni, _), _)| *eni == hour.id) {
+            if !scored.contains(subject)
+                && let Some(traffic) = outcome.features.traffic(subject)
             {
-                incident.traffic.merge(&traffic);
+                incident.traffic.merge(traffic);
                 incident.hours.push(now);
                 incident.cover(hour);
             }
@@ -283,7 +273,11 @@ impl Incidents {
         if incident.kept.is_sent() {
             incident.tell();
             if incident.is_shared_cause() {
-                self.told_today.entry(cause).or_insert_with(|| Told::of(incident, today));
+                // The most that was told of it: what is as much as that is not news again.
+                let told = self.told_today.entry(cause).or_insert_with(|| Told::of(incident, today));
+                if incident.traffic.app_bytes > told.app_bytes {
+                    *told = Told::of(incident, today);
+                }
             }
         } else if let (Kept::Continues, Some(id)) = (incident.kept, incident.continues.clone())
             && let Some(first) = self.open.values_mut().find(|i| i.id == id)
@@ -292,44 +286,15 @@ impl Incidents {
         }
     }
 
-    /// Marks subjects that most of a peer group shows on the same day, about as strongly: a
-    /// deploy, a batch, a failover. One ENI that stands out from its group is not marked.
-    fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
-        let mut by_cause: BTreeMap<(Cause, bool), Vec<(EniId, f64)>> = BTreeMap::new();
-        for incident in self.open.values() {
-            by_cause
-                .entry((Cause::of(incident), incident.is_new_destination()))
-                .or_default()
-                .push((incident.eni.clone(), incident.best.score.risk));
-        }
-        for ((cause, is_new), shown) in by_cause {
-            let members = group_enis(&shown[0].0, &cause.group) as usize;
-            if shown.len().min(members) < FLEET_ENIS_MIN {
-                continue;
-            }
-            let half = members.div_ceil(2).max(FLEET_ENIS_MIN);
-            let ungrouped = cause.group.is_empty() && !is_new;
-            let enough = if ungrouped { half.min(FLEET_ENIS_UNGROUPED) } else { half };
-            for (eni, risk) in &shown {
-                let alike = |other: f64| other >= FLEET_BITS_MIN && other >= risk / 3.0;
-                let sharing = shown.iter().filter(|(_, other)| alike(*other)).count();
-                if sharing >= enough
-                    && let Some(incident) = self.open.get_mut(&(eni.clone(), cause.subject.clone()))
-                    && !incident.kept.is_sent()
-                {
-                    incident.is_fleet_change = true;
-                    incident.sharing_enis = sharing as u32;
-                }
-            }
-        }
-    }
-
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
         let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        let risks =
-            ended.iter().filter(|i| i.kept != Kept::Continues && !i.is_suppressed()).map(Incident::risk);
-        let risks = risks.collect();
+        // What is HIGH is told whatever the threshold, so it takes no place in the budget's past:
+        // two weeks of leaks would else raise it above what the next one can be worth.
+        let is_budgeted = |i: &&Incident| {
+            i.kept != Kept::Continues && !i.is_suppressed() && i.rule_severity() < Severity::High
+        };
+        let risks = ended.iter().filter(is_budgeted).map(Incident::risk).collect();
         self.scores.push_back(DayScores::new(day.0, risks));
 
         for incident in &ended {

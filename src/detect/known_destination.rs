@@ -1,19 +1,28 @@
-//! D3, volume to a known destination: an hour against what this hour of the
-//! day usually brings, and the day so far against the usual day (T1030, T1041, T1567.002). Catches "use a service that is
-//! already familiar".
+//! D3, volume to a known destination: an hour against what this hour of the day usually brings,
+//! the day so far against the usual day, and what one address got for how long without a gap
+//! against the most of earlier days (T1030, T1041, T1567.002). Catches "use a service that is
+//! already familiar": ten times the usual hour is inside what bursty hosts do, an hour of it to
+//! one address is not.
 
 use super::evidence::{Detector, Evidence};
-use crate::baseline::destination::DestinationModel;
+use crate::baseline::destination::{DestinationModel, SUSTAINED_BYTES_MIN};
 use crate::baseline::fleet::{FleetModel, Pool};
 use crate::baseline::level::Level;
 
-/// Application bytes in an hour below which a known destination raises nothing.
+/// Application bytes in an hour, also sustained ones, below which a known destination raises
+/// nothing.
 const FLOOR_BYTES: u64 = 1 << 20;
 
-/// Evidence of an hour and of the day so far, both per ENI-hour; empty below the floor.
+/// Smallest p believed of what was sustained: a pool of days says little of the rarest, and a job
+/// that begins to send more does it every day.
+const SUSTAINED_P_MIN: f64 = 1.0 / 32_768.0;
+
+/// Evidence of an hour, of the day so far and of what was sustained, all per ENI-hour; empty
+/// below the floor.
 pub fn evidence(
     hour_app_bytes: u64,
     day_app_bytes: u64,
+    sustained_bytes: u64,
     hour_of_day: usize,
     model: &DestinationModel,
     fleet: &FleetModel,
@@ -24,7 +33,7 @@ pub fn evidence(
     let (hour, day) = (Level::of_bytes(hour_app_bytes), Level::of_bytes(day_app_bytes));
     let hour_p = fleet.per_eni_hour(Pool::DestinationHour, model.own_hour_bits(hour_of_day, hour));
     let day_p = fleet.per_eni_hour(Pool::DestinationDay, model.own_day_bits(day));
-    vec![
+    let mut all = vec![
         Evidence {
             detector: Detector::KnownDestinationHour,
             p: hour_p,
@@ -39,5 +48,16 @@ pub fn evidence(
             expected: model.expected_day_bytes(),
             n: u64::from(model.days()),
         },
-    ]
+    ];
+    if sustained_bytes >= SUSTAINED_BYTES_MIN {
+        let own_bits = model.sustained_bits(Level::of_bytes(sustained_bytes));
+        all.push(Evidence {
+            detector: Detector::KnownDestinationSustained,
+            p: fleet.per_eni_hour(Pool::Sustained, own_bits).max(SUSTAINED_P_MIN),
+            observed: sustained_bytes as f64,
+            expected: model.expected_sustained_bytes(),
+            n: u64::from(model.days()),
+        });
+    }
+    all
 }

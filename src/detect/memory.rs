@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::DayScores;
+use super::budget::{self, DayScores, Threshold};
 use super::incident::{Incident, Incidents};
 use super::told::Recent;
 use super::unit::Subject;
@@ -65,6 +65,12 @@ fn json(value: &impl Serialize) -> String {
 }
 
 impl Incidents {
+    /// The threshold for a day that begins.
+    pub fn threshold(&mut self, day: Day, enis: u32, per_day_per_1000_enis: f64) -> Threshold {
+        budget::forget(&mut self.scores, day);
+        Threshold::learn(&self.scores, enis, per_day_per_1000_enis)
+    }
+
     /// What later days need. Only between days: what is open is not part of it.
     pub fn memory(&self) -> IncidentMemory {
         let recent = self.recent.iter().map(|((eni, subject), r)| (eni.clone(), subject.clone(), r.clone()));

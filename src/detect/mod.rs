@@ -18,6 +18,7 @@ mod protocol;
 mod score;
 mod served;
 mod spread;
+mod stretch;
 pub mod suppress;
 mod told;
 mod unit;

@@ -11,7 +11,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Evidence, Family, bits};
+use super::evidence::{Detector, Evidence, Family, bits};
 
 /// Weight of families beside the strongest.
 const OTHERS_WEIGHT: f64 = 0.5;
@@ -77,18 +77,24 @@ pub fn combine(
     app_bytes: u64,
     over_ceiling: bool,
 ) -> Score {
-    let of_evidence = |e: &Evidence| confidence * bits(e.detector.alternatives() * e.p);
-    // What only corroborates is worth no more than the strongest of the rest.
-    let (corroborating, leading): (Vec<&Evidence>, Vec<&Evidence>) =
-        evidence.iter().partition(|e| e.detector.corroborates());
-    let lead = leading.iter().map(|e| of_evidence(e)).fold(0.0, f64::max);
-    let families = Family::ALL.map(|family| {
-        let of = |all: &[&Evidence]| {
-            let of_family = all.iter().filter(|e| e.detector.family() == family);
-            of_family.map(|e| of_evidence(e)).fold(0.0, f64::max)
+    let [mut leading, mut corroborating, mut independent] = [[0.0_f64; Family::ALL.len()]; 3];
+    for e in evidence {
+        let bits = confidence * bits(e.detector.alternatives() * e.p);
+        let of_family = |all: &mut [f64; Family::ALL.len()]| {
+            let strongest = &mut all[e.detector.family() as usize];
+            *strongest = strongest.max(bits);
         };
-        of(&leading).max(of(&corroborating).min(lead))
-    });
+        of_family(if e.detector.corroborates() { &mut corroborating } else { &mut leading });
+        // Of HIGH only what looks at other bytes than the rest: an hour that is large and long is one.
+        if e.detector != Detector::KnownDestinationSustained {
+            of_family(&mut independent);
+        }
+    }
+    // What only corroborates is worth no more than the strongest of the rest.
+    let lead = leading.iter().copied().fold(0.0, f64::max);
+    let families: [f64; Family::ALL.len()] =
+        std::array::from_fn(|f| leading[f].max(corroborating[f].min(lead)));
+    let independent: [f64; Family::ALL.len()] = std::array::from_fn(|f| independent[f].min(families[f]));
     let best = families.iter().copied().fold(0.0, f64::max);
     let sum = best + OTHERS_WEIGHT * (families.iter().sum::<f64>() - best);
     let harm = if sum >= HARM_FROM_BITS {
@@ -96,7 +102,7 @@ pub fn combine(
     } else {
         0.0
     };
-    let severity = severity(&families, sum, app_bytes, over_ceiling);
+    let severity = severity(&independent, sum, app_bytes, over_ceiling);
     Score { families, risk: seen * (sum + harm), severity }
 }
 
@@ -162,7 +168,7 @@ mod tests {
 
     #[test]
     fn high_needs_evidence_and_data() {
-        let two = [evidence(Detector::NewDestination, 11.0), evidence(Detector::Balance, 11.0)];
+        let two = [evidence(Detector::NewDestination, 12.0), evidence(Detector::Balance, 12.0)];
         assert_eq!(combine(&two, 1.0, 1.0, 1 << 20, false).severity, Severity::Medium);
         assert_eq!(combine(&two, 1.0, 1.0, 11 << 20, false).severity, Severity::High);
         assert_eq!(combine(&two, 1.0, 1.0, 200 << 20, false).severity, Severity::Critical);
@@ -171,5 +177,14 @@ mod tests {
         assert_eq!(combine(&one, 1.0, 1.0, 50 << 20, false).severity, Severity::Medium);
         assert_eq!(combine(&one, 1.0, 1.0, 101 << 20, false).severity, Severity::High);
         assert_eq!(combine(&[], 1.0, 1.0, 1 << 40, true).severity, Severity::High);
+    }
+
+    #[test]
+    fn an_hour_that_is_large_and_long_is_one_reason() {
+        let hour = evidence(Detector::KnownDestinationHour, 13.0);
+        let both = [hour, evidence(Detector::KnownDestinationSustained, 14.0)];
+        let with = combine(&both, 1.0, 1.0, 200 << 20, false);
+        assert_eq!(with.severity, Severity::Medium);
+        assert!(with.risk > combine(&[hour], 1.0, 1.0, 200 << 20, false).risk + 4.0);
     }
 }

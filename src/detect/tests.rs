@@ -4,6 +4,7 @@
 mod degenerate;
 mod guardduty;
 mod lognormal;
+mod stays;
 mod suppress;
 mod traps;
 
@@ -161,7 +162,9 @@ fn usual_and(lab: &Lab, more: Vec<FlowWindow>) -> Vec<FlowWindow> {
 }
 
 fn destinations(outcome: &HourOutcome) -> Vec<String> {
-    outcome.traffic.iter().map(|(subject, _)| subject.to_string()).collect()
+    let features = &outcome.features;
+    let clients = features.served.keys().map(|prefix| format!("served:{prefix}"));
+    features.destinations.keys().map(ToString::to_string).chain(clients).collect()
 }
 
 /// An ordinary hour has a few bits now and then: one in sixteen reaches four.

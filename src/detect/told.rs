@@ -1,14 +1,28 @@
 //! What was told, and what makes two incidents one event.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::incident::{Incident, IncidentId};
+use super::incident::{Incident, IncidentId, Incidents};
 use super::score::Severity;
 use super::unit::Subject;
-use crate::window::Day;
+use crate::baseline::destination::DestinationKey;
+use crate::window::{Day, EniId};
+
+/// ENIs of one group, and their share of it, that make a change of the fleet.
+const FLEET_ENIS_MIN: usize = 3;
+/// ENIs that make one where records name no group (format v2) and nobody configured any: half of
+/// a whole account never changes at once.
+const FLEET_ENIS_UNGROUPED: usize = 5;
+/// Share of an ENI's risk that others must show for it to be the same change ...
+const FLEET_RISK_SHARE: f64 = 1.0 / 3.0;
+/// ... and where no group is named: of all the ENIs that use a service, some have ten bits to it
+/// on any day, and a leak must not pass as one of them.
+const FLEET_RISK_SHARE_UNGROUPED: f64 = 0.6;
+/// Risk from which an ENI counts as showing the change, bits.
+const FLEET_BITS_MIN: f64 = 10.0;
 
 /// What was sent of a cause.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,7 +80,62 @@ impl Cause {
             } else {
                 Arc::clone(&incident.place.group)
             },
-            subject: incident.subject.clone(),
+            subject: if is_new { incident.subject.clone() } else { whole(&incident.subject) },
+        }
+    }
+}
+
+/// The network around a known destination: some ENIs of a group know it by its ranges and some,
+/// that met more of them, as one.
+fn whole(subject: &Subject) -> Subject {
+    match subject {
+        Subject::Destination(key) => {
+            let parent = key.parent().map(DestinationKey::Network);
+            Subject::Destination(parent.unwrap_or_else(|| key.clone()))
+        }
+        other => other.clone(),
+    }
+}
+
+/// What shows a cause: subjects and their risk, by ENI.
+type Shown = BTreeMap<EniId, Vec<(Subject, f64)>>;
+
+impl Incidents {
+    /// Marks subjects that most of a peer group shows on the same day, about as strongly: a
+    /// deploy, a batch, a failover. One ENI that stands out from its group is not marked.
+    pub(super) fn mark_fleet_changes(&mut self, group_enis: &dyn Fn(&EniId, &str) -> u32) {
+        let mut by_cause: BTreeMap<(Cause, bool), Shown> = BTreeMap::new();
+        for incident in self.open.values() {
+            let cause = (Cause::of(incident), incident.is_new_destination());
+            let of_eni = by_cause.entry(cause).or_default().entry(incident.eni.clone()).or_default();
+            of_eni.push((incident.subject.clone(), incident.best.score.risk));
+        }
+        for ((cause, is_new), shown) in by_cause {
+            let Some(first) = shown.keys().next() else { continue };
+            let members = group_enis(first, &cause.group) as usize;
+            if shown.len().min(members) < FLEET_ENIS_MIN {
+                continue;
+            }
+            let half = members.div_ceil(2).max(FLEET_ENIS_MIN);
+            let ungrouped = cause.group.is_empty() && !is_new;
+            let enough = if ungrouped { half.min(FLEET_ENIS_UNGROUPED) } else { half };
+            let strongest =
+                |of_eni: &Vec<(Subject, f64)>| of_eni.iter().map(|(_, risk)| *risk).fold(0.0, f64::max);
+            let risks: Vec<f64> = shown.values().map(strongest).collect();
+            for (eni, of_eni) in shown {
+                for (subject, risk) in of_eni {
+                    let as_strong = if ungrouped { FLEET_RISK_SHARE_UNGROUPED } else { FLEET_RISK_SHARE };
+                    let alike = |other: &&f64| **other >= FLEET_BITS_MIN && **other >= risk * as_strong;
+                    let sharing = risks.iter().filter(alike).count();
+                    if sharing >= enough
+                        && let Some(incident) = self.open.get_mut(&(eni.clone(), subject))
+                        && !incident.kept.is_sent()
+                    {
+                        incident.is_fleet_change = true;
+                        incident.sharing_enis = sharing as u32;
+                    }
+                }
+            }
         }
     }
 }

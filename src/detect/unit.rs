@@ -1,5 +1,7 @@
 //! The thing that is scored: one destination, one client, or the spread of one ENI-hour.
 
+use std::sync::Arc;
+
 use super::beacon::{self, Evenness};
 use super::evidence::{Detector, Evidence};
 use super::protocol::{self, RareEvent};
@@ -65,10 +67,14 @@ pub enum UnitKind {
         stay: Option<Stay>,
         /// How evenly it was contacted today, while it is new.
         evenness: Option<Evenness>,
+        /// Longest contact without a gap today, minutes, while it is new and nobody else's too.
+        unbroken_minutes: Option<u32>,
+        /// Most that one of its addresses got, weighted by how long it went on, bytes.
+        sustained_bytes: u64,
         /// Distinct (peer, protocol, port) that were refused before, when that is a probe.
         refused: Option<u64>,
         /// The destination's own model, when it has one.
-        model: Option<Box<DestinationModel>>,
+        model: Option<Arc<DestinationModel>>,
     },
     /// A client network.
     Served {
@@ -187,6 +193,8 @@ impl Unit {
                 rest_app_bytes,
                 stay,
                 evenness,
+                unbroken_minutes,
+                sustained_bytes,
                 refused,
                 model,
             } => {
@@ -198,6 +206,7 @@ impl Unit {
                     all.extend(known_destination::evidence(
                         *app_bytes,
                         *day_app_bytes,
+                        *sustained_bytes,
                         self.hour_of_day,
                         model,
                         fleet,
@@ -227,6 +236,9 @@ impl Unit {
                 if let Some(stay) = stay {
                     all.extend(young::evidence(*stay, *day_app_bytes, &eni.young, against.young_prior));
                 }
+                all.extend(unbroken_minutes.and_then(|minutes| {
+                    young::unbroken(minutes, *day_app_bytes, &eni.young, against.young_prior)
+                }));
                 all.extend(evenness.map(|found| beacon::evidence(found, fleet)));
                 all.extend(
                     refused
@@ -262,8 +274,9 @@ impl Unit {
         let scale = |bytes: u64| (bytes as f64 * factor) as u64;
         let mut scaled = self.clone();
         match &mut scaled.kind {
-            UnitKind::Destination { app_bytes, day_app_bytes, rare, .. } => {
+            UnitKind::Destination { app_bytes, day_app_bytes, sustained_bytes, rare, .. } => {
                 *app_bytes = scale(*app_bytes);
+                *sustained_bytes = scale(*sustained_bytes);
                 *day_app_bytes = scale(*day_app_bytes);
                 *rare =
                     rare.map(|(event, bytes)| (event, scale(bytes))).filter(|(e, b)| *b >= e.floor_bytes());

@@ -135,7 +135,7 @@ fn partition(path: &Path) -> Option<(&str, &Path)> {
     let dir = path.parent().filter(|_| path.file_name().is_some_and(|name| name == FILE_NAME))?;
     let is_plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     let table = path.components().next()?.as_os_str().to_str()?;
-    (is_plain && dir != Path::new(table)).then_some((table, dir))
+    (is_plain && dir.components().nth(1).is_some()).then_some((table, dir))
 }
 
 /// The date of a partition directory, as it is written: the last key of all tables.

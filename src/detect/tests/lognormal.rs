@@ -43,7 +43,7 @@ fn smallest(lab: &Lab, eni: usize, hour_of_day: usize, drawn: Hour) -> [f64; 2] 
     let each = known
         .iter()
         .zip(&bytes)
-        .flat_map(|(model, bytes)| known_destination::evidence(*bytes, *bytes, hour_of_day, model, fleet));
+        .flat_map(|(model, bytes)| known_destination::evidence(*bytes, *bytes, 0, hour_of_day, model, fleet));
     let of_hour = each.filter(|found| found.detector == Detector::KnownDestinationHour);
     [all.map_or(1.0, |found| found.p), of_hour.map(|found| found.p).fold(1.0, f64::min)]
 }
