@@ -69,6 +69,8 @@ pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 pub const HISTORY_DAYS: usize = 28;
 /// Destination keys remembered per ENI.
 pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
+/// Rows of a snapshot that are text at the same time: up to a megabyte each.
+pub const SNAPSHOT_ROWS_AT_ONCE: usize = 64;
 
 const _: () = assert!(LINE_BYTES_MAX * 2 <= CHUNK_BYTES);
 const _: () = assert!(BUFFERED_OBJECT_BYTES_MAX <= OBJECT_TEXT_BYTES_MAX);

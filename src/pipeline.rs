@@ -15,7 +15,7 @@ use crate::alert::model::TableVersion;
 use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
-use crate::baseline::{History, Snapshot, Today};
+use crate::baseline::{History, Snapshot, SnapshotRow, Today};
 use crate::detect::suppress::Suppressions;
 use crate::detect::{
     EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Subject, Threshold, against, score_hour,
@@ -31,6 +31,13 @@ use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
 pub trait Output: Send {
     /// Why something could not be written.
     type Error: Send;
+
+    /// Rows of the snapshot that the day about to begin is compared with: some at a time, in order, all
+    /// of them before [`Self::day_begins`].
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Self::Error>;
 
     /// A day begins; what it is compared with is fixed.
     ///
@@ -241,13 +248,12 @@ impl Pipeline {
         }
         self.leave_day(false, output)?;
         self.history.advance(day);
-        let (snapshot, rows) = self.history.snapshot(day);
+        let snapshot = self.history.snapshot(day, |rows| output.snapshot_rows(day, rows))?;
         let budget = self.settings.budget_per_day_per_1000_enis;
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
         let past = self.guardduty.as_mut().map_or(&mut self.incidents, |beside| &mut beside.unaided);
         let threshold = past.threshold(day, enis, budget);
-        let baseline = (rows.as_slice(), snapshot.hash.as_str());
-        let start = DayStart::new(baseline, threshold, &self.incidents, self.guardduty.as_ref());
+        let start = DayStart::new(&snapshot.hash, threshold, &self.incidents, self.guardduty.as_ref());
         output.day_begins(day, &start)?;
         self.living = Some(Living {
             snapshot,

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::{Alert, count_hidden};
+use crate::baseline::SnapshotRow;
 use crate::config::{self, Config};
 use crate::detect::Settings;
 use crate::error::Error;
@@ -222,10 +223,11 @@ pub(crate) fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<It
     let mut rest = objects;
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let end_second = rest.first().and_then(time).map(|second| second + BATCH_SECONDS);
-        let len = rest
+        let most = &rest[..rest.len().min(BATCH_OBJECTS)];
+        // Objects without a time come first; they must not keep the batch open for all others.
+        let end_second = most.iter().find_map(time).map(|second| second + BATCH_SECONDS);
+        let len = most
             .iter()
-            .take(BATCH_OBJECTS)
             .enumerate()
             .take_while(|(index, object)| {
                 let fits = bytes < BATCH_BYTES;
@@ -264,6 +266,11 @@ impl<'a> Writer<'a> {
 impl Output for Writer<'_> {
     type Error = Error;
 
+    fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.snapshot_rows(day, rows))?;
+        Ok(())
+    }
+
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
         self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, start))?;
         Ok(())
@@ -284,5 +291,31 @@ impl Output for Writer<'_> {
             *self.suppressed.entry(id).or_default() += hits;
         }
         (self.on_alerts)(alerts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{ObjectKey, Source};
+
+    fn object(time_second: Option<i64>) -> ObjectRef {
+        let key = time_second.map(|time_second| ObjectKey {
+            account: "111111111111".into(),
+            region: "eu-west-1".into(),
+            flow_log: "fl-0".into(),
+            time_second,
+        });
+        ObjectRef { name: format!("{time_second:?}"), path: Source::Stdin, bytes: 10, key }
+    }
+
+    #[test]
+    fn an_object_without_a_time_does_not_keep_hours_of_others_open() {
+        let named = (0..4 * 24 * 3600).step_by(300).map(Some);
+        let objects: Vec<ObjectRef> = std::iter::once(None).chain(named).map(object).collect();
+        let lens: Vec<usize> = batches(&objects, 2).map(<[_]>::len).collect();
+        let most = BATCH_SECONDS as usize / 300;
+        assert_eq!(lens[..2], [most + 1, most]);
+        assert_eq!(lens.iter().sum::<usize>(), objects.len());
     }
 }

@@ -17,6 +17,7 @@
 mod fleet_support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -146,7 +147,7 @@ impl Replay {
 
     fn live(&mut self, day: Day, hours: &BTreeMap<Hour, Vec<EniHour>>) {
         self.history.advance(day);
-        let (snapshot, _) = self.history.snapshot(day);
+        let Ok(snapshot) = self.history.snapshot(day, |_| Ok::<_, Infallible>(()));
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
         let threshold = self.incidents.threshold(day, enis, self.settings.budget_per_day_per_1000_enis);
         let blank = EniHistory::new(day.first_hour()).model(day);

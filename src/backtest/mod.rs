@@ -19,6 +19,7 @@ pub use headroom::{Headroom, PROBE_BYTES_MAX, headroom};
 pub use save::save;
 
 use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
 use crate::config::Config;
 use crate::detect::{Settings, Threshold};
 use crate::lake::{COVERAGE, Lake, LakeError, Partition};
@@ -104,6 +105,10 @@ struct Taken {
 
 impl Output for Taken {
     type Error = std::convert::Infallible;
+
+    fn snapshot_rows(&mut self, _: Day, _: &[SnapshotRow]) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     fn day_begins(&mut self, _: Day, _: &DayStart<'_>) -> Result<(), Self::Error> {
         Ok(())

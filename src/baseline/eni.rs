@@ -274,7 +274,7 @@ impl EniHistory {
 
     /// Usual upper end of its hourly client egress, bytes.
     pub fn usual_max_bytes(&self) -> u64 {
-        SeriesModel::learn(&self.days, Series::Client, Day(0)).usual_max_bytes()
+        series::usual_max_bytes(&self.days, Series::Client)
     }
 
     /// Its own addresses.

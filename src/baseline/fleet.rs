@@ -12,6 +12,7 @@ use super::eni::{AGED_HOURS, EniModel, Novelty};
 use super::level::Level;
 use super::robust::median;
 use super::tail::{OwnBitsCounts, Tail};
+use super::uses::{Used, Uses};
 use super::young::YoungPrior;
 use crate::limits::{DESTINATIONS_PER_ACCOUNT_MAX, HISTORY_DAYS};
 use crate::window::{Day, Hour};
@@ -59,22 +60,13 @@ pub struct FleetDay {
     pub pools: [OwnBitsCounts; POOLS],
 }
 
-/// First and last use of something by a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Used {
-    /// First hour.
-    pub first_hour: u32,
-    /// Last hour.
-    pub last_hour: u32,
-}
-
 /// Everything remembered of an account between days.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetHistory {
     /// First hour with coverage.
     pub first_hour: Option<u32>,
     /// Use of destinations by group.
-    pub destinations: BTreeMap<DestinationKey, BTreeMap<Arc<str>, Used>>,
+    pub destinations: BTreeMap<DestinationKey, Uses>,
     /// First and last use of client ports: (protocol, port, use), sorted.
     pub ports: Vec<(u8, u16, Used)>,
     /// Pooled counts by day.
@@ -84,10 +76,10 @@ pub struct FleetHistory {
 impl FleetHistory {
     /// Notes that `group` used a destination between two hours.
     pub fn note_destination(&mut self, key: &DestinationKey, group: &Arc<str>, first: u32, last: u32) {
-        let uses = self.destinations.entry(key.clone()).or_default();
-        let used = uses.entry(Arc::clone(group)).or_insert(Used { first_hour: first, last_hour: last });
-        used.first_hour = used.first_hour.min(first);
-        used.last_hour = used.last_hour.max(last);
+        match self.destinations.get_mut(key) {
+            Some(uses) => uses.note(group, first, last),
+            None => self.destinations.entry(key.clone()).or_default().note(group, first, last),
+        }
     }
 
     /// Notes the use of a client port on `day`.
@@ -102,7 +94,7 @@ impl FleetHistory {
     fn evict_destinations(&mut self) {
         let excess = self.destinations.len().saturating_sub(DESTINATIONS_PER_ACCOUNT_MAX);
         if excess > 0 {
-            let last = |uses: &BTreeMap<Arc<str>, Used>| uses.values().map(|u| u.last_hour).max();
+            let last = |uses: &Uses| uses.all().map(|u| u.last_hour).max();
             let mut oldest: Vec<_> =
                 self.destinations.iter().map(|(k, uses)| (last(uses), k.clone())).collect();
             oldest.sort_unstable();
@@ -116,7 +108,7 @@ impl FleetHistory {
     pub fn forget(&mut self, day: Day) {
         let old = |last_hour: u32| Hour(last_hour).day().0 + (HISTORY_DAYS as u32) < day.0;
         self.destinations.retain(|_, uses| {
-            uses.retain(|_, used| !old(used.last_hour));
+            uses.retain(|used| !old(used.last_hour));
             !uses.is_empty()
         });
         self.evict_destinations();
@@ -278,14 +270,12 @@ impl FleetModel {
 impl FleetHistory {
     /// Whether a destination has been used for at least `AGED_HOURS` by anyone.
     pub fn is_known(&self, key: &DestinationKey, now: Hour) -> bool {
-        self.destinations
-            .get(key)
-            .is_some_and(|uses| uses.values().any(|u| u.first_hour + AGED_HOURS <= now.0))
+        self.destinations.get(key).is_some_and(|uses| uses.all().any(|u| u.first_hour + AGED_HOURS <= now.0))
     }
 
     /// The same, by a member of `group`.
     pub fn is_known_to(&self, key: &DestinationKey, group: &str, now: Hour) -> bool {
-        let uses = self.destinations.get(key).and_then(|uses| uses.get(group));
+        let uses = self.destinations.get(key).and_then(|uses| uses.by(group));
         uses.is_some_and(|u| u.first_hour + AGED_HOURS <= now.0)
     }
 

@@ -14,15 +14,17 @@ pub mod robust;
 pub mod series;
 pub mod sized_rate;
 pub mod tail;
+pub mod uses;
 pub mod young;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::HISTORY_DAYS;
+use crate::limits::{HISTORY_DAYS, SNAPSHOT_ROWS_AT_ONCE};
 use crate::window::{Day, EniId, Hour, KnownEni};
 use destination::DestinationKey;
 use eni::{EniHistory, EniModel, EniToday};
@@ -137,9 +139,22 @@ pub struct SnapshotRow {
 }
 
 impl History {
-    /// Derives what `day` is compared with, and the rows that it is stored as.
-    pub fn snapshot(&self, day: Day) -> (Snapshot, Vec<SnapshotRow>) {
-        let rows = self.rows();
+    /// Derives what `day` is compared with. `take` gets the rows that it is stored as, some at a time:
+    /// as text a history is several times as large as in memory.
+    ///
+    /// # Errors
+    /// Those of `take`.
+    pub fn snapshot<E>(
+        &self,
+        day: Day,
+        mut take: impl FnMut(&[SnapshotRow]) -> Result<(), E>,
+    ) -> Result<Snapshot, E> {
+        let mut hasher = blake3::Hasher::new();
+        for rows in self.rows() {
+            add_to_hash(&mut hasher, &rows);
+            take(&rows)?;
+        }
+        let hash = hasher.finalize().to_hex()[..32].to_owned();
         let enis: BTreeMap<EniId, EniModel> =
             self.enis.par_iter().map(|(id, history)| (id.clone(), history.model(day))).collect();
         let fleets = self
@@ -159,7 +174,7 @@ impl History {
                 (place.clone(), FleetModel { adopted: adopted(histories), ..model })
             })
             .collect();
-        (Snapshot { day, fleets, enis, hash: hash(&rows) }, rows)
+        Ok(Snapshot { day, fleets, enis, hash })
     }
 
     /// Folds a day that has ended. Everything unseen for the look-back is forgotten.
@@ -224,50 +239,59 @@ impl History {
         Ok(history)
     }
 
-    /// The rows that a snapshot is stored as, sorted.
-    pub fn rows(&self) -> Vec<SnapshotRow> {
-        let fleets = self.fleets.iter().map(|((account, region), fleet)| SnapshotRow {
-            scope: "fleet".into(),
-            account: account.to_string(),
-            region: region.to_string(),
-            eni: String::new(),
-            group: String::new(),
-            first_seen_second: Hour(fleet.first_hour.unwrap_or(0)).start_second(),
-            last_seen_second: fleet.days.back().map_or(0, |d| Day(d.day).first_hour().start_second()),
-            active_hours: fleet.days.len() as u32 * 24,
-            destinations: fleet.destinations.len() as u32,
-            usual_max_bytes: 0,
-            state: json(fleet),
+    /// The rows that a snapshot is stored as, sorted, in pieces.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<SnapshotRow>> {
+        let fleets =
+            self.fleets.iter().map(|((account, region), fleet)| vec![fleet_row(account, region, fleet)]);
+        let mut enis = self.enis.iter();
+        let pieces = iter::from_fn(move || {
+            let piece: Vec<_> = enis.by_ref().take(SNAPSHOT_ROWS_AT_ONCE).collect();
+            (!piece.is_empty()).then(|| piece.into_par_iter().map(|(id, eni)| eni_row(id, eni)).collect())
         });
-        let enis = self.enis.par_iter().map(|(id, e)| SnapshotRow {
-            scope: "eni".into(),
-            account: id.account.to_string(),
-            region: id.region.to_string(),
-            eni: id.eni.to_string(),
-            group: e.group.to_string(),
-            first_seen_second: Hour(e.first_hour).start_second(),
-            last_seen_second: Hour(e.last_hour).start_second(),
-            active_hours: e.active_hours(),
-            destinations: e.destinations.len() as u32,
-            usual_max_bytes: e.usual_max_bytes(),
-            state: json(e),
-        });
-        let mut rows: Vec<SnapshotRow> = fleets.collect();
-        rows.par_extend(enis);
-        rows
+        fleets.chain(pieces)
     }
 }
 
-/// Hash of a snapshot's rows, 32 hex digits.
-fn hash(rows: &[SnapshotRow]) -> String {
-    let mut hasher = blake3::Hasher::new();
+fn fleet_row(account: &str, region: &str, fleet: &FleetHistory) -> SnapshotRow {
+    SnapshotRow {
+        scope: "fleet".into(),
+        account: account.to_owned(),
+        region: region.to_owned(),
+        eni: String::new(),
+        group: String::new(),
+        first_seen_second: Hour(fleet.first_hour.unwrap_or(0)).start_second(),
+        last_seen_second: fleet.days.back().map_or(0, |d| Day(d.day).first_hour().start_second()),
+        active_hours: fleet.days.len() as u32 * 24,
+        destinations: fleet.destinations.len() as u32,
+        usual_max_bytes: 0,
+        state: json(fleet),
+    }
+}
+
+fn eni_row(id: &EniId, eni: &EniHistory) -> SnapshotRow {
+    SnapshotRow {
+        scope: "eni".into(),
+        account: id.account.to_string(),
+        region: id.region.to_string(),
+        eni: id.eni.to_string(),
+        group: eni.group.to_string(),
+        first_seen_second: Hour(eni.first_hour).start_second(),
+        last_seen_second: Hour(eni.last_hour).start_second(),
+        active_hours: eni.active_hours(),
+        destinations: eni.destinations.len() as u32,
+        usual_max_bytes: eni.usual_max_bytes(),
+        state: json(eni),
+    }
+}
+
+/// Adds rows to the hash of their snapshot.
+fn add_to_hash(hasher: &mut blake3::Hasher, rows: &[SnapshotRow]) {
     for row in rows {
         for text in [&row.scope, &row.account, &row.region, &row.eni, &row.state] {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }
     }
-    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 /// Canonical JSON: maps are ordered and every number is an integer.

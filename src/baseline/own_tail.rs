@@ -19,8 +19,9 @@ const SAME_SIZE: f64 = 0.25;
 /// The upper tail of the past of one series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnTail {
-    /// The largest past residuals, descending, doublings.
-    top: Vec<f64>,
+    /// The largest past residuals, descending, doublings: a slice of its own, because a vector would
+    /// keep the room of all residuals.
+    top: Box<[f64]>,
     /// All past residuals.
     n: u32,
     /// Doublings in which the tail falls by e.
@@ -38,7 +39,7 @@ impl OwnTail {
         let len = residuals.len() as f64;
         let mean_excess = residuals.iter().map(|t| t - smallest).sum::<f64>() / len.max(1.0);
         let fall = shrink(mean_excess, len, usual_fall, FALL_WEIGHT).max(SPREAD_MIN);
-        Self { top: residuals, n, fall }
+        Self { top: residuals.into_boxed_slice(), n, fall }
     }
 
     /// Past values behind it.

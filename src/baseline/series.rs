@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::level::Level;
+use super::level::{Level, bytes_of};
 use super::own_tail::OwnTail;
 use super::robust::{median, shrink, spread};
 use crate::limits::HISTORY_DAYS;
@@ -77,8 +77,6 @@ pub struct SeriesModel {
     pub middle: [f64; 24],
     /// How far past hours departed from it.
     own: OwnTail,
-    /// Past volumes in KiB.
-    volumes: Histogram<u32>,
 }
 
 impl SeriesModel {
@@ -111,11 +109,7 @@ impl SeriesModel {
         let residuals: Vec<f64> =
             (0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])).collect();
         let spread = spread(residuals.iter().copied());
-        let mut volumes = volume_histogram();
-        for level in &all {
-            volumes.saturating_record((super::level::bytes_of(*level) / 1024.0) as u64);
-        }
-        Self { middle, own: OwnTail::learn(residuals, spread), volumes }
+        Self { middle, own: OwnTail::learn(residuals, spread) }
     }
 
     /// The level expected at `hour` of the day.
@@ -133,11 +127,16 @@ impl SeriesModel {
     pub fn own_bits(&self, hour: usize, level: Level) -> f64 {
         self.own.bits(level.log2() - self.middle[hour])
     }
+}
 
-    /// The ENI's usual upper end, bytes per hour: 99th percentile of its past hours.
-    pub fn usual_max_bytes(&self) -> u64 {
-        if self.n() == 0 { 0 } else { self.volumes.value_at_quantile(0.99).saturating_mul(1024) }
+/// The usual upper end of a series of volumes, bytes per hour: 99th percentile of its past hours, to one
+/// significant digit; 0 without any.
+pub fn usual_max_bytes(days: &VecDeque<DaySamples>, series: Series) -> u64 {
+    let mut volumes = volume_histogram();
+    for (_, level) in days.iter().flat_map(|past| past.samples(series)) {
+        volumes.saturating_record((bytes_of(level) / 1024.0) as u64);
     }
+    if volumes.is_empty() { 0 } else { volumes.value_at_quantile(0.99).saturating_mul(1024) }
 }
 
 /// Drops days that have left the look-back before `day`.
@@ -195,7 +194,7 @@ mod tests {
         let model = SeriesModel::learn(&VecDeque::new(), Series::Client, Day(3));
         assert_eq!(model.n(), 0);
         assert!(model.own_bits(3, Level::of_bytes(1 << 40)) < 1e-9);
-        assert_eq!(model.usual_max_bytes(), 0);
+        assert_eq!(usual_max_bytes(&VecDeque::new(), Series::Client), 0);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod suppress;
 mod traps;
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 
 use super::*;
@@ -96,7 +97,7 @@ impl Lab {
         let fleet = FleetModel::learn(&FleetHistory::default(), &[], 0);
         for day in (FIRST.0..FIRST.0 + days).map(Day) {
             history.advance(day);
-            let (snapshot, _) = history.snapshot(day);
+            let Ok(snapshot) = history.snapshot(day, |_| Ok::<_, Infallible>(()));
             let blank = EniHistory::new(day.first_hour()).model(day);
             let mut today = Today::default();
             for eni in 0..ENIS {
@@ -125,7 +126,7 @@ impl Lab {
         }
         let day = Day(FIRST.0 + days);
         history.advance(day);
-        let (snapshot, _) = history.snapshot(day);
+        let Ok(snapshot) = history.snapshot(day, |_| Ok::<_, Infallible>(()));
         let now = Hour(day.first_hour().0 + 12);
         Self { history, snapshot, settings, lived: EniToday::new(day.first_hour()), now }
     }

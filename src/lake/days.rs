@@ -3,21 +3,25 @@
 
 use super::day::DayWriter;
 use super::error::LakeError;
+use super::snapshots::SnapshotWriter;
 use super::writer::LakeWriter;
 use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
 use crate::pipeline::DayStart;
 use crate::window::{ClosedHour, Day};
 
 /// The writing side of a lake with the day in hand.
 pub struct LakeDays {
     lake: LakeWriter,
+    /// Of the day about to begin.
+    snapshot: Option<SnapshotWriter>,
     day: Option<DayWriter>,
 }
 
 impl LakeDays {
     /// No day is in hand.
     pub fn new(lake: LakeWriter) -> Self {
-        Self { lake, day: None }
+        Self { lake, snapshot: None, day: None }
     }
 
     /// For what is not of one day.
@@ -25,12 +29,27 @@ impl LakeDays {
         &self.lake
     }
 
-    /// Writes what `day` begins with, and takes it in hand.
+    /// Writes rows of the snapshot of the day that is about to begin; nothing shows before it does.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), LakeError> {
+        let writer = match self.snapshot.take() {
+            Some(begun) => begun,
+            None => self.lake.snapshot(day)?,
+        };
+        self.snapshot.insert(writer).write(rows)
+    }
+
+    /// Shows what `day` begins with, and takes it in hand.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub fn begin(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), LakeError> {
-        self.lake.write_start(day, start)?;
+        // An account without a past has no rows.
+        self.snapshot_rows(day, &[])?;
+        let snapshot = self.snapshot.take().map(SnapshotWriter::close).transpose()?;
+        self.lake.publish_start(day, snapshot, start)?;
         self.day = Some(self.lake.day(day));
         Ok(())
     }
@@ -57,6 +76,7 @@ impl LakeDays {
 
     /// Gives up the day in hand: it will be written from its beginning.
     pub fn restart(&mut self) {
+        self.snapshot = None;
         self.day = None;
     }
 }

@@ -139,7 +139,11 @@ impl TableWriter {
         if self.rows.len() >= BATCH_ROWS { self.encode() } else { Ok(()) }
     }
 
-    fn encode(&mut self) -> Result<(), LakeError> {
+    /// Encodes the rows that were kept back. Where this is called is part of the layout.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn encode(&mut self) -> Result<(), LakeError> {
         let batch = self.rows.batch().map_err(LakeError::encode(&self.path))?;
         self.writer.write(&batch).map_err(LakeError::encode(&self.path))
     }

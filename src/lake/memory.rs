@@ -37,13 +37,18 @@ pub static MEMORY: Table = Table {
 };
 
 impl LakeWriter {
-    /// Replaces what a day began with: its snapshot and its memory.
+    /// Replaces what a day began with: its memory, together with its snapshot.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn write_start(&self, day: Day, start: &DayStart<'_>) -> Result<(), LakeError> {
-        let snapshot = self.stage_snapshot(day, start.rows)?;
-        Staged::publish_all(vec![snapshot, self.stage_memory(day, &start.memory())?])
+    pub(super) fn publish_start(
+        &self,
+        day: Day,
+        snapshot: Option<Staged>,
+        start: &DayStart<'_>,
+    ) -> Result<(), LakeError> {
+        let memory = self.stage_memory(day, &start.memory())?;
+        Staged::publish_all(snapshot.into_iter().chain([memory]).collect())
     }
 
     /// Replaces the memory of a day.

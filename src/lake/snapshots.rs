@@ -2,11 +2,12 @@
 //! account and region. `state` is the whole history, so that an alert can be recomputed.
 
 use crate::baseline::SnapshotRow;
+use crate::limits::SNAPSHOT_ROWS_AT_ONCE;
 use crate::window::Day;
 
 use super::columns::text_or_empty;
 use super::error::LakeError;
-use super::file::Staged;
+use super::file::{Staged, TableWriter};
 use super::reader::Lake;
 use super::table::{Column, Kind, Table};
 use super::writer::LakeWriter;
@@ -26,7 +27,8 @@ pub static SNAPSHOTS: Table = Table {
         Column::new("active_hours", Kind::Int64, "hours", "with coverage in the look-back"),
         Column::new("destinations", Kind::Int64, "", "destinations remembered"),
         Column::new("usual_max_bytes", Kind::Int64, "bytes/hour", "99th percentile of hourly client egress"),
-        Column::new("state", Kind::Text, "", "the history as canonical JSON; its hash is on every alert"),
+        Column::new("state", Kind::Text, "", "the history as canonical JSON; its hash is on every alert")
+            .varied(),
     ],
     doc: "The baseline of each day: what every ENI and account was compared with.",
 };
@@ -37,15 +39,26 @@ impl LakeWriter {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_snapshot(&self, day: Day, rows: &[SnapshotRow]) -> Result<(), LakeError> {
-        self.stage_snapshot(day, rows)?.publish()
+        let mut writer = self.snapshot(day)?;
+        rows.chunks(SNAPSHOT_ROWS_AT_ONCE).try_for_each(|piece| writer.write(piece))?;
+        writer.close()?.publish()
     }
 
-    /// Completes the snapshot of a day without showing it.
-    pub(super) fn stage_snapshot(&self, day: Day, rows: &[SnapshotRow]) -> Result<Staged, LakeError> {
+    /// Starts the snapshot of a day.
+    pub(super) fn snapshot(&self, day: Day) -> Result<SnapshotWriter, LakeError> {
         let date = day.date().to_string();
-        let mut writer = self.table(&SNAPSHOTS, &[("date", &date)])?;
+        Ok(SnapshotWriter(self.table(&SNAPSHOTS, &[("date", &date)])?))
+    }
+}
+
+/// A snapshot that is being written.
+pub(super) struct SnapshotWriter(TableWriter);
+
+impl SnapshotWriter {
+    /// Adds rows, in order.
+    pub(super) fn write(&mut self, rows: &[SnapshotRow]) -> Result<(), LakeError> {
         for stored in rows {
-            writer.row(|row| {
+            self.0.row(|row| {
                 row.text("scope", &stored.scope)
                     .text("account", &stored.account)
                     .text("region", &stored.region)
@@ -60,7 +73,13 @@ impl LakeWriter {
                     .end()
             })?;
         }
-        writer.close()
+        // Each holds a whole history, so thousands are not kept back.
+        self.0.encode()
+    }
+
+    /// Completes the file without showing it.
+    pub(super) fn close(self) -> Result<Staged, LakeError> {
+        self.0.close()
     }
 }
 

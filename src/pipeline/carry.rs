@@ -28,7 +28,7 @@ impl Pipeline {
     pub fn carried(&self) -> Carried {
         let beside = self.guardduty.as_ref();
         Carried {
-            rows: self.history.rows(),
+            rows: self.history.rows().flatten().collect(),
             incidents: self.incidents.memory(),
             beside: beside.map(|beside| (beside.unaided.memory(), beside.correlation.memory())),
         }

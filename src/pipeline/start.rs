@@ -67,9 +67,7 @@ pub struct MemoryRow {
 
 /// What a day begins with.
 pub struct DayStart<'a> {
-    /// The snapshot that its hours are compared with.
-    pub rows: &'a [SnapshotRow],
-    /// Hash of that snapshot, as on alerts.
+    /// Hash of the snapshot that its hours are compared with, as on alerts.
     pub snapshot_hash: &'a str,
     /// Risk from which its incidents are sent.
     pub threshold: Threshold,
@@ -79,12 +77,12 @@ pub struct DayStart<'a> {
 
 impl<'a> DayStart<'a> {
     pub(super) fn new(
-        (rows, snapshot_hash): (&'a [SnapshotRow], &'a str),
+        snapshot_hash: &'a str,
         threshold: Threshold,
         incidents: &'a Incidents,
         beside: Option<&'a Beside>,
     ) -> Self {
-        Self { rows, snapshot_hash, threshold, incidents, beside }
+        Self { snapshot_hash, threshold, incidents, beside }
     }
 
     /// The memory as rows, the threshold first.

@@ -16,6 +16,7 @@ pub use compare::{Cause, Change, Verdict, compare};
 pub use inputs::{Inputs, named_by_lake, of_day};
 
 use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
 use crate::config::Config;
 use crate::detect::Threshold;
 use crate::error::Error;
@@ -193,6 +194,10 @@ struct Taken {
 
 impl Output for Taken {
     type Error = Infallible;
+
+    fn snapshot_rows(&mut self, _: Day, _: &[SnapshotRow]) -> Result<(), Infallible> {
+        Ok(())
+    }
 
     fn day_begins(&mut self, _: Day, start: &DayStart<'_>) -> Result<(), Infallible> {
         start.snapshot_hash.clone_into(&mut self.snapshot_hash);

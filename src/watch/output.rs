@@ -1,6 +1,7 @@
 //! Takes what the pipeline produces: the lake, and the alerts of days that end.
 
 use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
 use crate::error::Error;
 use crate::lake::{LakeDays, LakeWriter};
 use crate::pipeline::{DayStart, Output};
@@ -42,6 +43,11 @@ impl Shelf {
 
 impl Output for Shelf {
     type Error = Error;
+
+    fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.snapshot_rows(day, rows))?;
+        Ok(())
+    }
 
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
         self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, start))?;

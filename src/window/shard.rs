@@ -41,13 +41,14 @@ impl OpenEniHour {
 #[derive(Clone, Debug)]
 struct Slot {
     id: EniId,
-    hours: Vec<(Hour, OpenEniHour)>,
+    /// Boxed, because the list keeps room for as many as were ever open at once.
+    hours: Vec<(Hour, Box<OpenEniHour>)>,
 }
 
 impl Slot {
     fn hour_at(&mut self, hour: Hour) -> usize {
         self.hours.iter().rposition(|(h, _)| *h == hour).unwrap_or_else(|| {
-            self.hours.push((hour, OpenEniHour::default()));
+            self.hours.push((hour, Box::default()));
             self.hours.len() - 1
         })
     }
@@ -225,7 +226,7 @@ impl Shard {
                 if !same_names {
                     open.pairs.renumber_services(&to);
                 }
-                slots[at].hour(hour).merge(open, service_names);
+                slots[at].hour(hour).merge(*open, service_names);
             }
         }
         self.out_of_period_records += other.out_of_period_records;
@@ -242,7 +243,7 @@ impl Shard {
         let mut taken = Vec::new();
         for slot in &mut self.slots {
             if let Some(at) = slot.hours.iter().position(|(h, _)| *h == hour) {
-                taken.push((slot.id.clone(), slot.hours.swap_remove(at).1));
+                taken.push((slot.id.clone(), *slot.hours.swap_remove(at).1));
             }
         }
         if self.slots.iter().any(|s| s.hours.is_empty()) {
@@ -265,7 +266,7 @@ impl Shard {
     pub(super) fn peek(&self, hour: Hour) -> (Vec<(EniId, OpenEniHour)>, ServiceNames) {
         let of_hour = |slot: &Slot| {
             let open = slot.hours.iter().find(|(h, _)| *h == hour)?;
-            Some((slot.id.clone(), open.1.clone()))
+            Some((slot.id.clone(), (*open.1).clone()))
         };
         let mut copied: Vec<_> = self.slots.iter().filter_map(of_hour).collect();
         copied.sort_unstable_by(|a, b| a.0.cmp(&b.0));
