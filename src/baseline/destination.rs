@@ -116,7 +116,12 @@ pub struct HourLevel(u8);
 impl HourLevel {
     /// The level of an hour in which `app_bytes` were sent; never 0.
     pub fn of_bytes(app_bytes: u64) -> Self {
-        Self((Level::of_bytes(app_bytes).log2() * 4.0).round().clamp(1.0, 255.0) as u8)
+        Self::of_level(Level::of_bytes(app_bytes))
+    }
+
+    /// The same, of the level of these bytes.
+    pub fn of_level(level: Level) -> Self {
+        Self((level.log2() * 4.0).round().clamp(1.0, 255.0) as u8)
     }
 
     /// Doublings, `None` when nothing was sent.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::acquaintance::Acquaintance;
 use super::counts::{BalanceCounts, SizeCounts};
 use super::destination::{DestinationHistory, DestinationKey, DestinationModel, HourLevel};
 use super::level::Level;
@@ -365,8 +366,10 @@ pub struct EniModel {
 }
 
 /// One destination on the day being lived.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DestinationToday {
+    /// What is known of it, from midnight on.
+    pub known: Acquaintance,
     /// Application bytes so far.
     pub app_bytes: u64,
     /// How new it was when first met today; `None` when known.

@@ -276,14 +276,12 @@ impl FleetModel {
 }
 
 impl FleetHistory {
-    /// Whether a destination has been used for at least `AGED_HOURS` by anyone.
-    pub fn is_known(&self, key: &DestinationKey, now: Hour) -> bool {
-        self.destinations
-            .get(key)
-            .is_some_and(|uses| uses.values().any(|u| u.first_hour + AGED_HOURS <= now.0))
+    /// First hour in which anyone used a destination; `None` when it is not known.
+    pub fn first_use(&self, key: &DestinationKey) -> Option<u32> {
+        self.destinations.get(key)?.values().map(|used| used.first_hour).min()
     }
 
-    /// The same, by a member of `group`.
+    /// Whether a destination has been used for at least `AGED_HOURS` by a member of `group`.
     pub fn is_known_to(&self, key: &DestinationKey, group: &str, now: Hour) -> bool {
         let uses = self.destinations.get(key).and_then(|uses| uses.get(group));
         uses.is_some_and(|u| u.first_hour + AGED_HOURS <= now.0)

@@ -4,6 +4,7 @@
 //! event time, and never inside a day, so nothing in a day depends on order. What a day is
 //! compared with (`Snapshot`) is derived from the histories and hashed.
 
+pub mod acquaintance;
 pub mod counts;
 pub mod destination;
 pub mod eni;

@@ -49,11 +49,13 @@ impl OwnTail {
     /// How far `residual` (doublings) stands out, in bits: 0 for what is no rarer than the
     /// largest dozen, at most `OWN_BITS_MAX`. Non-decreasing in `residual`.
     pub fn bits(&self, residual: f64) -> f64 {
-        let Some(&largest) = self.top.first() else { return 0.0 };
+        let (Some(&largest), Some(&smallest)) = (self.top.first(), self.top.last()) else { return 0.0 };
+        if smallest + SAME_SIZE >= residual {
+            return 0.0;
+        }
         let n = f64::from(self.n) + 1.0;
         let as_large = self.top.iter().filter(|&&t| t + SAME_SIZE >= residual).count();
         let bits = match as_large {
-            all if all == self.top.len() => 0.0,
             0 => n.log2() + (residual - largest) / self.fall * std::f64::consts::LOG2_E,
             some => (n / (some as f64 + 1.0)).log2(),
         };

@@ -10,6 +10,7 @@
 //! is never even by this measure.
 
 use super::evidence::{Detector, Evidence};
+use super::stretch;
 use crate::baseline::fleet::{FleetModel, Pool};
 
 /// Occupied intervals below which nothing is said (detection.md D5).
@@ -33,13 +34,17 @@ pub struct Evenness {
 
 /// The evenness of the minutes in which contacts ended, ascending, in logs of
 /// `interval_seconds`; `None` when there are too few, or so many that the contact is persistent.
-pub fn evenness(minutes: impl Iterator<Item = u32>, interval_seconds: u32) -> Option<Evenness> {
-    let interval_minutes = (interval_seconds / 60).max(1);
-    let mut occupied: Vec<u32> = minutes.map(|minute| minute / interval_minutes).collect();
-    occupied.dedup();
-    let (p, period) = of_intervals(&occupied)?;
-    let period_seconds = period * interval_minutes * 60;
-    Some(Evenness { p, period_seconds, occupied: occupied.len() as u32 })
+pub fn evenness(minutes: impl Iterator<Item = u32>, interval_seconds: u16) -> Option<Evenness> {
+    let mut intervals = Vec::new();
+    stretch::occupied(minutes, interval_seconds, &mut intervals);
+    of_occupied(&intervals, interval_seconds)
+}
+
+/// The same of the intervals in which contacts ended, ascending.
+pub fn of_occupied(intervals: &[u32], interval_seconds: u16) -> Option<Evenness> {
+    let (p, period) = of_intervals(intervals)?;
+    let period_seconds = period * u32::from(interval_seconds / 60).max(1) * 60;
+    Some(Evenness { p, period_seconds, occupied: intervals.len() as u32 })
 }
 
 /// p, and the median gap, of distinct intervals in ascending order.
@@ -51,14 +56,15 @@ fn of_intervals(occupied: &[u32]) -> Option<(f64, u32)> {
         return None;
     }
     let mut gaps: Vec<u32> = occupied.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let sum_of_squares: f64 = gaps.iter().map(|gap| f64::from(*gap).powi(2)).sum();
+    let sum_of_squares = gaps.iter().map(|gap| u64::from(*gap).pow(2)).sum::<u64>() as f64;
     let (mean, sd) = null_moments(gaps.len(), span)?;
     // Of equal moments, a logarithmic normal: its lower tail is heavier than the statistic's, so
     // that p errs to the safe side.
     let log_variance = (sd / mean).powi(2).ln_1p();
     let z = (sum_of_squares.ln() - (mean.ln() - log_variance / 2.0)) / log_variance.sqrt();
-    gaps.sort_unstable();
-    Some((normal_below(z).clamp(P_MIN, 1.0), gaps[gaps.len() / 2]))
+    let middle = gaps.len() / 2;
+    let (_, median, _) = gaps.select_nth_unstable(middle);
+    Some((normal_below(z).clamp(P_MIN, 1.0), *median))
 }
 
 /// Mean and standard deviation of the sum of squared gaps when `gaps` of at least 1 add up to

@@ -16,6 +16,9 @@ use crate::baseline::sized_rate::shrunk_per_hour;
 const HOURS_PER_DAY: f64 = 24.0;
 /// Application bytes of a day below which several new destinations raise nothing.
 const SEVERAL_FLOOR_BYTES: u64 = 1 << 20;
+/// A quarter doubling in steps of [`Level`], and how many of them sizes come in.
+const QUARTER_DOUBLING: u16 = 256;
+const MIDDLE_QUARTERS: u16 = 160;
 
 /// New destinations of a class an hour with at least `size` each.
 pub fn rate(class: Novelty, size: Level, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
@@ -42,8 +45,18 @@ fn usual_bytes(class: Novelty, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 
     let survival = |level: Level| {
         if sizes.n() >= 8 { sizes.survival(level) } else { prior.survival(class, level) }
     };
-    let middle = (0..160).map(|quarter| Level(quarter * 256)).find(|level| survival(*level) <= 0.5);
-    bytes_of(middle.unwrap_or(Level(0)).log2())
+    // Survival never rises with the size: the first that half are below is found by halving.
+    let (mut at, mut end) = (0_u16, MIDDLE_QUARTERS);
+    while at < end {
+        let middle = at.midpoint(end);
+        if survival(Level(middle * QUARTER_DOUBLING)) <= 0.5 {
+            end = middle;
+        } else {
+            at = middle + 1;
+        }
+    }
+    let middle = if at < MIDDLE_QUARTERS { Level(at * QUARTER_DOUBLING) } else { Level(0) };
+    bytes_of(middle.log2())
 }
 
 /// Evidence of several new destinations in a day, given their classes and bytes so far, largest
