@@ -46,7 +46,7 @@ impl Acquaintance {
             model,
             is_young,
             is_adopted,
-            is_in_known_network: key.parent().is_some_and(|parent| eni.parents.contains_key(&parent)),
+            is_in_known_network: key.parent().is_some_and(|parent| eni.parents.contains(&parent)),
             first_hour: of_history.map(|d| d.first_hour),
             fleet_first_hour: fleet_history.and_then(|f| f.first_use(key)),
         }

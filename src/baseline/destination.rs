@@ -213,23 +213,21 @@ impl DestinationHistory {
     /// The model, when there is history enough. `pooled_spread` is the ENI's usual spread within
     /// its destinations, doublings, that the tail of a few days of one of them is shrunk to.
     pub fn model(&self, pooled_spread: f64) -> Option<DestinationModel> {
-        let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
-        for day in &self.days {
-            for (values, level) in by_hour.iter_mut().zip(day.hours) {
-                values.extend(level.log2());
-            }
-        }
-        let mut all: Vec<f64> = by_hour.iter().flatten().copied().collect();
+        let levels = |hour: usize| self.days.iter().filter_map(move |day| day.hours[hour].log2());
+        let mut all: Vec<f64> = (0..24).flat_map(levels).collect();
         if self.days.len() < MODEL_DAYS_MIN || all.len() < MODEL_HOURS_MIN {
             return None;
         }
         let overall = median(&mut all)?;
-        let hour_middle = std::array::from_fn(|hour| {
-            let n = by_hour[hour].len() as f64;
-            shrink(median(&mut by_hour[hour]).unwrap_or(overall), n, overall, HOUR_WEIGHT)
-        });
-        let hour_residuals: Vec<f64> =
-            by_hour.iter().zip(hour_middle).flat_map(|(ys, m)| ys.iter().map(move |y| y - m)).collect();
+        let mut hour_middle = [0.0; 24];
+        let mut hour_residuals = Vec::with_capacity(all.len());
+        for (hour, middle) in hour_middle.iter_mut().enumerate() {
+            // The room of all, whose middle is known.
+            all.clear();
+            all.extend(levels(hour));
+            *middle = shrink(median(&mut all).unwrap_or(overall), all.len() as f64, overall, HOUR_WEIGHT);
+            hour_residuals.extend(all.iter().map(|level| level - *middle));
+        }
         let mut totals: Vec<f64> = self.days.iter().map(|d| d.total.log2()).collect();
         let day_middle = median(&mut totals)?;
         let day_residuals: Vec<f64> = totals.iter().map(|y| y - day_middle).collect();

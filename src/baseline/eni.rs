@@ -4,12 +4,15 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
+use super::KeyHasher;
 use super::acquaintance::Acquaintance;
 use super::counts::{BalanceCounts, SizeCounts};
 use super::destination::{DestinationHistory, DestinationKey, DestinationModel, HourLevel};
 use super::level::Level;
+use super::of_day::DestinationsToday;
 use super::robust::spread;
 use super::series::{self, DaySamples, SERIES, Series, SeriesModel};
 use super::young::{YoungHistory, YoungModel};
@@ -275,7 +278,7 @@ impl EniHistory {
 
     /// Usual upper end of its hourly client egress, bytes.
     pub fn usual_max_bytes(&self) -> u64 {
-        SeriesModel::learn(&self.days, Series::Client, Day(0)).usual_max_bytes()
+        series::usual_max_bytes(&self.days, Series::Client)
     }
 
     /// Its own addresses.
@@ -286,13 +289,6 @@ impl EniHistory {
     /// The model of `day`.
     pub fn model(&self, day: Day) -> EniModel {
         let pooled_spread = self.pooled_spread();
-        let mut parents: BTreeMap<Prefix, u32> = BTreeMap::new();
-        for (key, history) in &self.destinations {
-            if let Some(parent) = key.parent() {
-                let first = parents.entry(parent).or_insert(history.first_hour);
-                *first = (*first).min(history.first_hour);
-            }
-        }
         let destinations = self
             .destinations
             .iter()
@@ -312,7 +308,7 @@ impl EniHistory {
         self.balance.iter().for_each(|b| balance.merge(&b.counts));
         EniModel {
             series: Series::ALL.map(|s| SeriesModel::learn(&self.days, s, day)),
-            parents,
+            parents: self.destinations.keys().filter_map(DestinationKey::parent).collect(),
             rotating: self.rotating_networks(),
             destinations,
             young: self.young.model(novelty.hours),
@@ -348,8 +344,8 @@ pub struct NoveltyModel {
 pub struct EniModel {
     /// Hourly series, by `Series`.
     pub series: [SeriesModel; SERIES],
-    /// Networks used, with the first hour of use.
-    pub parents: BTreeMap<Prefix, u32>,
+    /// Networks (/16, /32) used.
+    pub parents: HashSet<Prefix, KeyHasher>,
     /// Networks that are one destination each.
     pub rotating: BTreeSet<Prefix>,
     /// Known destinations; with a volume model, shared by the day's hours, where there is history
@@ -417,7 +413,7 @@ pub struct EniToday {
     /// (protocol, port) seen listening.
     pub listeners: BTreeSet<(u8, u16)>,
     /// External destinations.
-    pub destinations: BTreeMap<DestinationKey, DestinationToday>,
+    pub destinations: DestinationsToday,
     /// Producer/consumer balance.
     pub balance: BalanceCounts,
     /// Client (protocol, port).
@@ -436,7 +432,7 @@ impl EniToday {
             group: "".into(),
             own: BTreeSet::new(),
             listeners: BTreeSet::new(),
-            destinations: BTreeMap::new(),
+            destinations: DestinationsToday::default(),
             balance: BalanceCounts::default(),
             ports: BTreeSet::new(),
             refused: (0, 0),
@@ -459,7 +455,7 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
     history.listeners = listeners.into_iter().take(PORTS_PER_ENI_MAX).collect();
     let active_hours = today.samples.seen.count_ones() as u8;
     let mut novelty = NoveltyDay { day, active_hours, ..NoveltyDay::default() };
-    for (key, met) in today.destinations {
+    for (key, met) in today.destinations.into_all() {
         // In its first days an ENI meets all it knows: none of that came to stay.
         let is_aged = day * 24 >= history.first_hour + AGED_HOURS;
         let is_new = is_aged && met.novelty.is_some() && !history.destinations.contains_key(&key);

@@ -174,6 +174,11 @@ impl NoveltyPrior {
         self.per_hour[class as usize]
     }
 
+    /// The middle of first-day sizes of new destinations of a class: the mean ENI's.
+    pub fn median(&self, class: Novelty) -> Level {
+        self.sizes[class as usize].median()
+    }
+
     /// Survival of a first-day size among new destinations of a class: the mean ENI's.
     pub fn survival(&self, class: Novelty, size: Level) -> f64 {
         self.sizes[class as usize].at(size)

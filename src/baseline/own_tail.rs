@@ -32,8 +32,11 @@ impl OwnTail {
     /// past of a few values is shrunk to, doublings.
     pub fn learn(mut residuals: Vec<f64>, usual_fall: f64) -> Self {
         let n = residuals.len() as u32;
+        if residuals.len() > TOP {
+            residuals.select_nth_unstable_by(TOP, |a, b| b.total_cmp(a));
+            residuals.truncate(TOP);
+        }
         residuals.sort_unstable_by(|a, b| b.total_cmp(a));
-        residuals.truncate(TOP);
         let smallest = residuals.last().copied().unwrap_or(0.0);
         let len = residuals.len() as f64;
         let mean_excess = residuals.iter().map(|t| t - smallest).sum::<f64>() / len.max(1.0);

@@ -77,8 +77,6 @@ pub struct SeriesModel {
     pub middle: [f64; 24],
     /// How far past hours departed from it.
     own: OwnTail,
-    /// Past volumes in KiB.
-    volumes: Histogram<u32>,
 }
 
 impl SeriesModel {
@@ -86,36 +84,31 @@ impl SeriesModel {
     /// of day and that to the ENI's middle: 28 days give four samples a cell, which alone raised
     /// false alerts 4-8x (detection.md B.3).
     pub fn learn(days: &VecDeque<DaySamples>, series: Series, day: Day) -> Self {
-        let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
-        let mut by_cell: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
-        for past in days {
-            for (hour, level) in past.samples(series) {
-                by_hour[hour].push(level);
+        let mut all: Vec<f64> =
+            days.iter().flat_map(|past| past.samples(series).map(|(_, level)| level)).collect();
+        let overall = median(&mut all).unwrap_or(0.0);
+        let mut middle = [0.0; 24];
+        let mut residuals = Vec::with_capacity(all.len());
+        // Room for the levels of an hour of the day, and of the week.
+        let (mut of_day, mut of_week) = (Vec::new(), Vec::new());
+        for (hour, middle) in middle.iter_mut().enumerate() {
+            of_day.clear();
+            of_week.clear();
+            for past in days.iter().filter(|past| past.seen & (1 << hour) != 0) {
+                let level = past.levels[series as usize][hour].log2();
+                of_day.push(level);
                 if past.day % 7 == day.0 % 7 {
-                    by_cell[hour].push(level);
+                    of_week.push(level);
                 }
             }
+            let n = of_day.len() as f64;
+            let day_middle = shrink(median(&mut of_day).unwrap_or(overall), n, overall, HOUR_WEIGHT);
+            let n = of_week.len() as f64;
+            *middle = shrink(median(&mut of_week).unwrap_or(day_middle), n, day_middle, CELL_WEIGHT);
+            residuals.extend(of_day.iter().map(|level| level - day_middle));
         }
-        let mut all: Vec<f64> = by_hour.iter().flatten().copied().collect();
-        let overall = median(&mut all).unwrap_or(0.0);
-        let of_day: [f64; 24] = std::array::from_fn(|hour| {
-            let n = by_hour[hour].len() as f64;
-            let middle = median(&mut by_hour[hour]).unwrap_or(overall);
-            shrink(middle, n, overall, HOUR_WEIGHT)
-        });
-        let middle = std::array::from_fn(|hour| {
-            let n = by_cell[hour].len() as f64;
-            let cell = median(&mut by_cell[hour]).unwrap_or(of_day[hour]);
-            shrink(cell, n, of_day[hour], CELL_WEIGHT)
-        });
-        let residuals: Vec<f64> =
-            (0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])).collect();
         let spread = spread(residuals.iter().copied());
-        let mut volumes = volume_histogram();
-        for level in &all {
-            volumes.saturating_record((super::level::bytes_of(*level) / 1024.0) as u64);
-        }
-        Self { middle, own: OwnTail::learn(residuals, spread), volumes }
+        Self { middle, own: OwnTail::learn(residuals, spread) }
     }
 
     /// The level expected at `hour` of the day.
@@ -133,11 +126,15 @@ impl SeriesModel {
     pub fn own_bits(&self, hour: usize, level: Level) -> f64 {
         self.own.bits(level.log2() - self.middle[hour])
     }
+}
 
-    /// The ENI's usual upper end, bytes per hour: 99th percentile of its past hours.
-    pub fn usual_max_bytes(&self) -> u64 {
-        if self.n() == 0 { 0 } else { self.volumes.value_at_quantile(0.99).saturating_mul(1024) }
+/// The usual upper end of a series, bytes per hour: 99th percentile of its past hours.
+pub fn usual_max_bytes(days: &VecDeque<DaySamples>, series: Series) -> u64 {
+    let mut volumes = volume_histogram();
+    for (_, level) in days.iter().flat_map(|past| past.samples(series)) {
+        volumes.saturating_record((super::level::bytes_of(level) / 1024.0) as u64);
     }
+    if volumes.is_empty() { 0 } else { volumes.value_at_quantile(0.99).saturating_mul(1024) }
 }
 
 /// Drops days that have left the look-back before `day`.
@@ -195,7 +192,7 @@ mod tests {
         let model = SeriesModel::learn(&VecDeque::new(), Series::Client, Day(3));
         assert_eq!(model.n(), 0);
         assert!(model.own_bits(3, Level::of_bytes(1 << 40)) < 1e-9);
-        assert_eq!(model.usual_max_bytes(), 0);
+        assert_eq!(usual_max_bytes(&VecDeque::new(), Series::Client), 0);
     }
 
     #[test]

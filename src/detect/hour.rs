@@ -8,18 +8,18 @@ use std::sync::Arc;
 use super::Settings;
 use super::beacon;
 use super::evidence::Evidence;
-use super::features::{EniFeatures, KeySums};
-use super::learn::{HeldBack, Lessons, learn};
-use super::met::{self, Met};
+use super::features::EniFeatures;
+use super::learn::{HeldBack, learn};
+use super::met::{self, Met, OfDay};
 use super::probe;
 use super::score::{Score, Severity};
 use super::traffic::KeyHour;
 use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 use crate::baseline::acquaintance::Acquaintance;
 use crate::baseline::destination::DestinationKey;
-use crate::baseline::eni::{DestinationToday, EniHistory, EniModel, EniToday, Novelty, Tier};
+use crate::baseline::eni::{EniHistory, EniModel, EniToday, Novelty, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel, PROBE_THEN_SUCCESS, Pool, RARE_EVENTS};
-use crate::limits::DESTINATIONS_PER_ENI_DAY_MAX;
+use crate::baseline::of_day::DestinationsToday;
 use crate::window::{EniHour, Hour};
 
 /// Risk from which a subject's hour is not learned from for a week (detection.md B.3):
@@ -97,7 +97,7 @@ pub fn score_hour(
             || context.fleet_history.is_some_and(|f| f.is_port_known(protocol, port, now))
     };
     let features = EniFeatures::of(hour, settings, &context.model.rotating, is_port_known);
-    live(hour, &features, settings, context, today);
+    live(hour, &features, settings, today);
     let mut scoring = Scoring {
         hour,
         context,
@@ -112,12 +112,10 @@ pub fn score_hour(
         intervals: Vec::new(),
         outcome: HourOutcome::default(),
     };
-    let (mut met, others) = met::meet(&features, &mut today.destinations, context);
-    let held = scoring.units(&mut met, others);
+    let mut met = met::meet(&features, &mut today.destinations, context, now);
+    let held = scoring.units(&mut met, &mut today.destinations);
     let mut outcome = scoring.outcome;
-    let mut lessons =
-        Lessons { samples: &mut today.samples, balance: &mut today.balance, ports: &mut today.ports };
-    learn(hour, &features, &mut met, &held, (context.model, tier), &mut lessons, &mut outcome);
+    learn(hour, &features, &met, &held, (context.model, tier), today, &mut outcome);
     outcome.features = features;
     outcome
 }
@@ -134,16 +132,9 @@ pub fn against<'a>(context: &EniContext<'a>, group: &str, settings: &Settings) -
     }
 }
 
-/// Notes identity and destinations of the hour; what may be learned comes after scoring.
-fn live(
-    hour: &EniHour,
-    features: &EniFeatures,
-    settings: &Settings,
-    context: &EniContext<'_>,
-    today: &mut EniToday,
-) {
-    let now = hour.hour;
-    today.last_hour = today.last_hour.max(now);
+/// Notes who the ENI is in this hour.
+fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut EniToday) {
+    today.last_hour = today.last_hour.max(hour.hour);
     let named = settings.groups.get(&hour.id.eni);
     let recorded = [&hour.group, &hour.subnet].into_iter().find(|g| !g.is_empty());
     if let Some(group) = named.or(recorded) {
@@ -151,23 +142,6 @@ fn live(
     }
     today.own.extend(&hour.own);
     today.listeners.extend(&features.listeners);
-    for (key, sums) in features.destinations.iter() {
-        if let Some(at) = today.destinations.get_mut(key) {
-            go_on(at, sums, now);
-        } else if today.destinations.len() < DESTINATIONS_PER_ENI_DAY_MAX {
-            let known = context.known(key);
-            let mut at = DestinationToday { known, first_hour: now.0, ..DestinationToday::default() };
-            go_on(&mut at, sums, now);
-            today.destinations.insert(key.clone(), at);
-        }
-    }
-}
-
-/// Adds an hour to the day of a destination.
-fn go_on(at: &mut DestinationToday, sums: &KeySums, now: Hour) {
-    at.last_hour = now.0;
-    at.hours |= 1 << now.of_day();
-    at.app_bytes = at.app_bytes.saturating_add(sums.app_bytes);
 }
 
 /// Attempts refused in this hour and the one before; the day begins without one.
@@ -199,17 +173,15 @@ struct Scoring<'a> {
 }
 
 impl Scoring<'_> {
-    /// Scores destinations, clients and the spread. `others` are new destinations of the day so far
-    /// that are not in this hour.
-    fn units(&mut self, met: &mut [Met<'_>], mut others: Vec<(Novelty, u64)>) -> HeldBack {
+    /// Scores destinations, clients and the spread.
+    fn units(&mut self, met: &mut [Met<'_>], days: &mut DestinationsToday) -> HeldBack {
         let mut held = HeldBack::default();
-        let speaker = met::speaker(met, self.hour.hour.of_day());
+        let speaker = met::speaker(met, days, self.hour.hour.of_day());
         for (at, one) in met.iter_mut().enumerate() {
-            let kind = self.destination(one, speaker == Some(at));
+            let kind = self.destination(one, days, speaker == Some(at));
             let (features, hour, sums) = (self.features, self.hour, one.sums);
             let subject = Subject::Destination(one.key.clone());
             one.is_held = self.judge(subject, kind, || features.traffic_of(hour, sums));
-            others.extend(one.today().and_then(|today| today.novelty.map(|n| (n, today.app_bytes))));
         }
         for (prefix, sums) in self.features.served.iter() {
             let (features, hour) = (self.features, self.hour);
@@ -218,27 +190,29 @@ impl Scoring<'_> {
                 held.served.push(*prefix);
             }
         }
-        held.spread = self.spread(met, others);
+        held.spread = self.spread(met, days);
         if held.spread {
-            met.iter_mut().filter(|one| one.is_new()).for_each(|one| one.is_held = true);
+            met.iter_mut().filter(|one| one.is_new).for_each(|one| one.is_held = true);
         }
         held
     }
 
     /// What is scored of a destination.
-    fn destination(&mut self, one: &mut Met<'_>, is_speaker: bool) -> UnitKind {
-        let (key, sums) = (one.key, one.sums);
-        let novelty = met::novelty(key, one.known(), self.context, (self.tier, self.group), self.hour);
-        let is_own = self.tier > Tier::Learning && !one.known().is_adopted;
-        let model = one.known().model.clone();
-        let (day_app_bytes, stay, (unbroken, evenness)) = match one.today() {
-            Some(lived) => {
+    fn destination(&mut self, one: &mut Met<'_>, days: &mut DestinationsToday, is_speaker: bool) -> UnitKind {
+        let (key, sums, known) = (one.key, one.sums, one.known(days));
+        let novelty = met::novelty(key, known, self.context, (self.tier, self.group), self.hour);
+        let is_own = self.tier > Tier::Learning && !known.is_adopted;
+        let model = known.model.clone();
+        let (day_app_bytes, stay, (unbroken, evenness)) = match &one.day {
+            OfDay::Followed(place) => {
+                let lived = days.at_mut(*place);
                 lived.novelty = novelty;
+                one.is_new = novelty.is_some();
                 let stay = met::stay(key, lived, self.context, self.tier);
                 let contacts = met::contacts(lived, sums.minutes, self.hour, &mut self.intervals);
                 (lived.app_bytes, stay, contacts)
             }
-            None => (sums.app_bytes, None, (None, None)),
+            OfDay::Beyond(_) => (sums.app_bytes, None, (None, None)),
         };
         let is_new = matches!(novelty, Some(Novelty::KnownToOthers | Novelty::NewToAll));
         let refused = probe::is_probe(self.refused, sums.app_bytes, is_new).then_some(self.refused);
@@ -263,13 +237,14 @@ impl Scoring<'_> {
     }
 
     /// Scores the spread over the new destinations of the day, and says whether it is held back.
-    fn spread(&mut self, met: &[Met<'_>], mut new_today: Vec<(Novelty, u64)>) -> bool {
-        if self.tier == Tier::Learning {
-            // All it meets is new and their number says nothing.
-            new_today.clear();
-        }
+    fn spread(&mut self, met: &[Met<'_>], days: &DestinationsToday) -> bool {
+        // While an ENI is learning, all it meets is new and their number says nothing.
+        let mut new_today: Vec<(Novelty, u64)> = match self.tier {
+            Tier::Learning => Vec::new(),
+            _ => days.iter().filter_map(|(_, d)| d.novelty.map(|class| (class, d.app_bytes))).collect(),
+        };
         new_today.sort_unstable_by_key(|(class, bytes)| (std::cmp::Reverse(*bytes), *class));
-        let new = || met.iter().filter(|one| one.is_new()).map(|one| one.sums);
+        let new = || met.iter().filter(|one| one.is_new).map(|one| one.sums);
         let kind = UnitKind::Spread {
             met: new_today,
             fan_out: self.features.fan_out,

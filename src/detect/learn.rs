@@ -3,10 +3,10 @@
 use super::balance;
 use super::features::EniFeatures;
 use super::hour::HourOutcome;
-use super::met::Met;
-use crate::baseline::counts::{BalanceCounts, producer_consumer_ratio};
+use super::met::{Met, OfDay};
+use crate::baseline::counts::producer_consumer_ratio;
 use crate::baseline::destination::HourLevel;
-use crate::baseline::eni::{EniModel, Tier};
+use crate::baseline::eni::{EniModel, EniToday, Tier};
 use crate::baseline::fleet::Pool;
 use crate::baseline::level::Level;
 use crate::baseline::series::{DaySamples, Series};
@@ -23,22 +23,15 @@ pub(super) struct HeldBack {
     pub(super) spread: bool,
 }
 
-/// What an ENI learns on a day, beside its destinations.
-pub(super) struct Lessons<'a> {
-    pub(super) samples: &'a mut DaySamples,
-    pub(super) balance: &'a mut BalanceCounts,
-    pub(super) ports: &'a mut std::collections::BTreeSet<(u8, u16)>,
-}
-
 /// Takes in what may be learned of the hour. The pools take in everything: they say how often
 /// series stand out, and a pool that left out what it raised would believe its own alarms.
 pub(super) fn learn(
     hour: &EniHour,
     features: &EniFeatures,
-    met: &mut [Met<'_>],
+    met: &[Met<'_>],
     held: &HeldBack,
     (model, tier): (&EniModel, Tier),
-    lessons: &mut Lessons<'_>,
+    today: &mut EniToday,
     outcome: &mut HourOutcome,
 ) {
     let at = hour.hour.of_day();
@@ -47,33 +40,33 @@ pub(super) fn learn(
     for one in met {
         let sums = one.sums;
         let level = Level::of_bytes(sums.app_bytes);
-        if let Some(known) = &one.known().model {
+        if let Some(known) = &one.known(&today.destinations).model {
             outcome.own_bits.push((Pool::DestinationHour, known.own_hour_bits(at, level)));
         }
         let sustained = Level::of_bytes(sums.sustained_bytes);
-        let is_held = one.is_held;
-        if let Some(today) = one.today() {
-            today.sustained = today.sustained.max(sustained);
-            if !is_held {
-                today.learned_hours[at] = HourLevel::of_level(level);
-                today.learned_sustained = today.learned_sustained.max(HourLevel::of_level(sustained));
-                today.learned_bytes = today.learned_bytes.saturating_add(sums.app_bytes);
+        if let OfDay::Followed(place) = one.day {
+            let day = today.destinations.at_mut(place);
+            day.sustained = day.sustained.max(sustained);
+            if !one.is_held {
+                day.learned_hours[at] = HourLevel::of_level(level);
+                day.learned_sustained = day.learned_sustained.max(HourLevel::of_level(sustained));
+                day.learned_bytes = day.learned_bytes.saturating_add(sums.app_bytes);
             }
         }
-        if is_held {
+        if one.is_held {
             continue;
         }
         client = client.saturating_add(sums.app_bytes);
         features.ports_of(hour, sums, &mut ports);
-        lessons.ports.extend(ports.iter().take(PORTS_PER_ENI_MAX));
+        today.ports.extend(ports.iter().take(PORTS_PER_ENI_MAX));
         if let Some((event, _)) = sums.rare {
             outcome.rare[event as usize] = true;
         }
         if sums.app_bytes >= balance::LEARN_BYTES {
-            lessons.balance.add(producer_consumer_ratio(sums.app_bytes, sums.ingress_app_bytes));
+            today.balance.add(producer_consumer_ratio(sums.app_bytes, sums.ingress_app_bytes));
         }
     }
-    learn_series(at, client, features, held, (model, tier), lessons.samples, outcome);
+    learn_series(at, client, features, held, (model, tier), &mut today.samples, outcome);
 }
 
 /// The same of the ENI's hourly series, `client_app_bytes` of which may be learned.

@@ -1,7 +1,5 @@
 //! The destinations of an hour, each beside its day so far and what is known of it.
 
-use std::collections::BTreeMap;
-
 use super::beacon::{self, Evenness};
 use super::features::{EniFeatures, KeySums};
 use super::hour::EniContext;
@@ -10,71 +8,64 @@ use super::young::Stay;
 use crate::baseline::acquaintance::Acquaintance;
 use crate::baseline::destination::DestinationKey;
 use crate::baseline::eni::{DestinationToday, Novelty, Tier};
-use crate::window::EniHour;
+use crate::baseline::of_day::DestinationsToday;
+use crate::limits::DESTINATIONS_PER_ENI_DAY_MAX;
+use crate::window::{EniHour, Hour};
 
 /// A destination that was contacted in the hour.
 pub(super) struct Met<'a> {
     pub(super) key: &'a DestinationKey,
     pub(super) sums: &'a KeySums,
-    day: OfDay<'a>,
+    pub(super) day: OfDay,
+    /// Whether it is new, and followed through the day.
+    pub(super) is_new: bool,
     /// Whether the hour is not learned from: a leak must not teach that it is normal.
     pub(super) is_held: bool,
 }
 
 /// The day of a destination.
-enum OfDay<'a> {
-    Followed(&'a mut DestinationToday),
-    /// Beyond the day's bound a destination is judged by its hour alone.
+pub(super) enum OfDay {
+    /// Its place in the day so far.
+    Followed(u32),
+    /// Beyond the day's bound a destination is judged by its hour alone: what is known of it.
     Beyond(Acquaintance),
 }
 
 impl Met<'_> {
     /// What is known of it.
-    pub(super) fn known(&self) -> &Acquaintance {
+    pub(super) fn known<'k>(&'k self, days: &'k DestinationsToday) -> &'k Acquaintance {
         match &self.day {
-            OfDay::Followed(today) => &today.known,
+            OfDay::Followed(place) => &days.at(*place).known,
             OfDay::Beyond(known) => known,
         }
     }
-
-    /// The day so far, when it is followed.
-    pub(super) fn today(&mut self) -> Option<&mut DestinationToday> {
-        match &mut self.day {
-            OfDay::Followed(today) => Some(today),
-            OfDay::Beyond(_) => None,
-        }
-    }
-
-    /// Whether it is followed and new.
-    pub(super) fn is_new(&self) -> bool {
-        matches!(&self.day, OfDay::Followed(today) if today.novelty.is_some())
-    }
 }
 
-/// The destinations of an hour, by key, and those of the day that are new and not in this hour:
-/// class and application bytes of the day so far.
+/// The destinations of an hour, by key, noted in their days.
 pub(super) fn meet<'a>(
     features: &'a EniFeatures,
-    of_day: &'a mut BTreeMap<DestinationKey, DestinationToday>,
+    days: &mut DestinationsToday,
     context: &EniContext<'_>,
-) -> (Vec<Met<'a>>, Vec<(Novelty, u64)>) {
-    let mut others = Vec::new();
-    let mut note = |today: &DestinationToday| others.extend(today.novelty.map(|n| (n, today.app_bytes)));
-    let mut of_day = of_day.iter_mut().peekable();
-    let mut met = Vec::with_capacity(features.destinations.len());
-    // Both are sorted by key.
-    for (key, sums) in features.destinations.iter() {
-        while let Some((_, today)) = of_day.next_if(|(at, _)| *at < key) {
-            note(today);
-        }
-        let day = match of_day.next_if(|(at, _)| *at == key) {
-            Some((_, today)) => OfDay::Followed(today),
-            None => OfDay::Beyond(context.known(key)),
+    now: Hour,
+) -> Vec<Met<'a>> {
+    let mut meet = |key: &DestinationKey, sums: &KeySums| {
+        let place = match days.place(key) {
+            Some(place) => place,
+            None if days.len() < DESTINATIONS_PER_ENI_DAY_MAX => {
+                let known = context.known(key);
+                let today = DestinationToday { known, first_hour: now.0, ..DestinationToday::default() };
+                days.add(key.clone(), today)
+            }
+            None => return OfDay::Beyond(context.known(key)),
         };
-        met.push(Met { key, sums, day, is_held: false });
-    }
-    of_day.for_each(|(_, today)| note(today));
-    (met, others)
+        let today = days.at_mut(place);
+        today.last_hour = now.0;
+        today.hours |= 1 << now.of_day();
+        today.app_bytes = today.app_bytes.saturating_add(sums.app_bytes);
+        OfDay::Followed(place)
+    };
+    let met = |(key, sums)| Met { key, sums, day: meet(key, sums), is_new: false, is_held: false };
+    features.destinations.iter().map(met).collect()
 }
 
 /// How new a destination is, or `None` when it is known or nothing can be said yet.
@@ -135,23 +126,15 @@ pub(super) fn contacts(
     let all = lived.minutes.get_or_insert_default();
     all[hour.hour.of_day()] |= minutes;
     let interval_seconds = hour.coverage.interval_seconds;
-    let set = all
-        .iter()
-        .zip(0..)
-        .flat_map(|(minutes, hour)| stretch::set_minutes(*minutes).map(move |minute| hour * 60 + minute));
-    stretch::occupied(set, interval_seconds, intervals);
+    stretch::occupied_of_day(all, interval_seconds, intervals);
     let longest_minutes = stretch::longest_run_minutes(intervals.iter().copied(), interval_seconds);
     lived.unbroken_minutes = longest_minutes.max(lived.unbroken_minutes);
-    // Most are met in a minute or two, and are done with before anything is asked.
-    let occupied: u32 = all.iter().map(|minutes| minutes.count_ones()).sum();
-    let is_enough = occupied as usize >= beacon::OCCUPIED_MIN;
-    let evenness = if is_enough { beacon::of_occupied(intervals, interval_seconds) } else { None };
-    (Some(lived.unbroken_minutes), evenness)
+    (Some(lived.unbroken_minutes), beacon::of_occupied(intervals, interval_seconds))
 }
 
 /// The place of the destination that contributes most of what is above the usual: it speaks for the
 /// ENI. Of equals the first.
-pub(super) fn speaker(met: &[Met<'_>], hour_of_day: usize) -> Option<usize> {
+pub(super) fn speaker(met: &[Met<'_>], days: &DestinationsToday, hour_of_day: usize) -> Option<usize> {
     let mut best: Option<(f64, usize)> = None;
     for (at, one) in met.iter().enumerate() {
         let app_bytes = one.sums.app_bytes as f64;
@@ -159,8 +142,8 @@ pub(super) fn speaker(met: &[Met<'_>], hour_of_day: usize) -> Option<usize> {
         if best.is_some_and(|(most, _)| app_bytes <= most) {
             continue;
         }
-        let excess =
-            app_bytes - one.known().model.as_ref().map_or(0.0, |m| m.expected_hour_bytes(hour_of_day));
+        let model = one.known(days).model.as_ref();
+        let excess = app_bytes - model.map_or(0.0, |model| model.expected_hour_bytes(hour_of_day));
         if best.is_none_or(|(most, _)| excess > most) {
             best = Some((excess, at));
         }

@@ -16,9 +16,8 @@ use crate::baseline::sized_rate::shrunk_per_hour;
 const HOURS_PER_DAY: f64 = 24.0;
 /// Application bytes of a day below which several new destinations raise nothing.
 const SEVERAL_FLOOR_BYTES: u64 = 1 << 20;
-/// A quarter doubling in steps of [`Level`], and how many of them sizes come in.
-const QUARTER_DOUBLING: u16 = 256;
-const MIDDLE_QUARTERS: u16 = 160;
+/// New destinations of an ENI from which their sizes say what is usual for it.
+const OWN_SIZES_MIN: u32 = 8;
 
 /// New destinations of a class an hour with at least `size` each.
 pub fn rate(class: Novelty, size: Level, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
@@ -42,20 +41,7 @@ pub fn evidence(class: Novelty, day_app_bytes: u64, own: &NoveltyModel, prior: &
 /// Median first-day bytes of a new destination of this class, for the alert.
 fn usual_bytes(class: Novelty, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
     let sizes = &own.sizes[class as usize];
-    let survival = |level: Level| {
-        if sizes.n() >= 8 { sizes.survival(level) } else { prior.survival(class, level) }
-    };
-    // Survival never rises with the size: the first that half are below is found by halving.
-    let (mut at, mut end) = (0_u16, MIDDLE_QUARTERS);
-    while at < end {
-        let middle = at.midpoint(end);
-        if survival(Level(middle * QUARTER_DOUBLING)) <= 0.5 {
-            end = middle;
-        } else {
-            at = middle + 1;
-        }
-    }
-    let middle = if at < MIDDLE_QUARTERS { Level(at * QUARTER_DOUBLING) } else { Level(0) };
+    let middle = if sizes.n() >= OWN_SIZES_MIN { sizes.median() } else { prior.median(class) };
     bytes_of(middle.log2())
 }
 
