@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::KeyHasher;
 use super::acquaintance::Acquaintance;
+use super::contacts::ContactMinutes;
 use super::counts::{BalanceCounts, SizeCounts};
-use super::destination::{DestinationHistory, DestinationKey, DestinationModel, HourLevel};
+use super::destination::{DestinationHistory, DestinationKey, DestinationModel, DistanceCounts, HourLevel};
 use super::level::Level;
 use super::of_day::DestinationsToday;
-use super::robust::spread;
+use super::robust::spread_of;
 use super::series::{self, DaySamples, SERIES, Series, SeriesModel};
 use super::young::{YoungHistory, YoungModel};
 use crate::limits::{DESTINATIONS_PER_ENI_MAX, HISTORY_DAYS, PORTS_PER_ENI_MAX};
@@ -320,11 +321,11 @@ impl EniHistory {
 
     /// Usual spread, in doublings, of the hours of a destination of this ENI.
     fn pooled_spread(&self) -> f64 {
-        let residuals =
-            self.destinations.values().filter(|d| d.days.len() >= 3).flat_map(DestinationHistory::residuals);
-        let mut residuals = residuals.peekable();
+        let mut distances = DistanceCounts::default();
+        let lasting = self.destinations.values().filter(|d| d.days.len() >= 3);
+        lasting.for_each(|destination| destination.count_distances(&mut distances));
         // No destination with history: one doubling, the usual hour-to-hour spread of a service.
-        if residuals.peek().is_none() { 1.0 } else { spread(residuals) }
+        distances.median().map_or(1.0, spread_of)
     }
 }
 
@@ -377,7 +378,7 @@ pub struct DestinationToday {
     /// Hours of the day with traffic, bit 0 is 00:00 UTC.
     pub hours: u32,
     /// Minutes of each hour in which an egress record ended, while it is new.
-    pub minutes: Option<Box<[u64; 24]>>,
+    pub minutes: ContactMinutes,
     /// Longest contact without a gap since midnight, minutes, while it is new.
     pub unbroken_minutes: u32,
     /// The most that was sustained in an hour.

@@ -5,6 +5,7 @@
 //! compared with (`Snapshot`) is derived from the histories and hashed.
 
 pub mod acquaintance;
+pub mod contacts;
 pub mod counts;
 pub mod destination;
 pub mod eni;

@@ -23,7 +23,12 @@ pub fn median(values: &mut [f64]) -> Option<f64> {
 /// Spread of `residuals` (values less their middle), never below `SPREAD_MIN`.
 pub fn spread(residuals: impl Iterator<Item = f64>) -> f64 {
     let mut sizes: Vec<f64> = residuals.map(f64::abs).collect();
-    median(&mut sizes).map_or(SPREAD_MIN, |mad| (MAD_TO_SIGMA * mad).max(SPREAD_MIN))
+    median(&mut sizes).map_or(SPREAD_MIN, spread_of)
+}
+
+/// Spread whose median absolute deviation is `mad`, never below `SPREAD_MIN`.
+pub fn spread_of(mad: f64) -> f64 {
+    (MAD_TO_SIGMA * mad).max(SPREAD_MIN)
 }
 
 /// Pulls an estimate from `n` samples towards `prior` as if the prior were `weight` samples.

@@ -106,8 +106,8 @@ impl EniFeatures {
         rotating: &BTreeSet<Prefix>,
         is_port_known: impl Fn(u8, u16) -> bool,
     ) -> Self {
-        let mut features = Self::default();
-        let (mut clients, mut served) = (Groups::default(), Groups::default());
+        let mut features = Self { flows: Vec::with_capacity(hour.flows.len()), ..Self::default() };
+        let (mut clients, mut served) = (Groups::of_at_most(hour.flows.len()), Groups::default());
         let (mut reached, mut refused) = (Vec::new(), Vec::new());
         // Flows come by peer, so most ask what the one before has asked.
         let mut last_peer: Option<(Prefix, bool)> = None;

@@ -78,6 +78,11 @@ impl<K> Default for Groups<'_, K> {
 }
 
 impl<'a, K: Ord> Groups<'a, K> {
+    /// None yet, with room for so many flows.
+    pub(super) fn of_at_most(flows: usize) -> Self {
+        Self { flows: Vec::with_capacity(flows), parts: Vec::new() }
+    }
+
     /// Adds a flow, by its index, whose peer is of an AWS `service` or, when empty, of none.
     pub(super) fn add(&mut self, key: K, service: &'a Arc<str>, flow: u32) {
         let is_same = |last: &Part<'a, K>| last.key == key && last.service == service;

@@ -37,6 +37,7 @@ pub(super) fn learn(
     let at = hour.hour.of_day();
     let mut client = 0_u64;
     let mut ports = Vec::new();
+    outcome.own_bits.reserve(met.len() + Series::ALL.len());
     for one in met {
         let sums = one.sums;
         let level = Level::of_bytes(sums.app_bytes);

@@ -123,10 +123,9 @@ pub(super) fn contacts(
     if lived.novelty.is_none() {
         return (None, None);
     }
-    let all = lived.minutes.get_or_insert_default();
-    all[hour.hour.of_day()] |= minutes;
+    lived.minutes.add(hour.hour.of_day(), minutes);
     let interval_seconds = hour.coverage.interval_seconds;
-    stretch::occupied_of_day(all, interval_seconds, intervals);
+    stretch::occupied_of_day(lived.minutes.hours(), interval_seconds, intervals);
     let longest_minutes = stretch::longest_run_minutes(intervals.iter().copied(), interval_seconds);
     lived.unbroken_minutes = longest_minutes.max(lived.unbroken_minutes);
     (Some(lived.unbroken_minutes), beacon::of_occupied(intervals, interval_seconds))

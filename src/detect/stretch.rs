@@ -27,12 +27,16 @@ pub fn occupied(minutes: impl Iterator<Item = u32>, interval_seconds: u16, inter
     intervals.dedup();
 }
 
-/// The same of the minutes of each hour of a day.
-pub fn occupied_of_day(hours: &[u64; 24], interval_seconds: u16, intervals: &mut Vec<u32>) {
+/// The same of the hours of a day, ascending, each with its minutes.
+pub fn occupied_of_day(
+    hours: impl Iterator<Item = (u32, u64)>,
+    interval_seconds: u16,
+    intervals: &mut Vec<u32>,
+) {
     let width = width_minutes(interval_seconds);
     intervals.clear();
-    for (minutes, hour) in hours.iter().zip(0..) {
-        for minute in set_minutes(*minutes) {
+    for (hour, minutes) in hours {
+        for minute in set_minutes(minutes) {
             let interval = (hour * 60 + minute) / width;
             if intervals.last() != Some(&interval) {
                 intervals.push(interval);
@@ -95,11 +99,10 @@ mod tests {
 
     #[test]
     fn the_intervals_of_a_day_are_those_of_its_minutes() {
-        let mut hours = [0_u64; 24];
-        (hours[0], hours[1], hours[23]) = (1 << 59 | 0b11, 1, 1 << 7 | 1 << 8);
+        let hours = [(0, 1 << 59 | 0b11), (1, 1), (2, 0), (23, 1 << 7 | 1 << 8)];
         let (mut of_day, mut of_minutes) = (Vec::new(), Vec::new());
         for interval_seconds in [60, 600] {
-            occupied_of_day(&hours, interval_seconds, &mut of_day);
+            occupied_of_day(hours.into_iter(), interval_seconds, &mut of_day);
             occupied([0, 1, 59, 60, 1387, 1388].into_iter(), interval_seconds, &mut of_minutes);
             assert_eq!(of_day, of_minutes);
         }
