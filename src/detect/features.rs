@@ -108,7 +108,7 @@ impl EniFeatures {
     ) -> Self {
         let mut features = Self { flows: Vec::with_capacity(hour.flows.len()), ..Self::default() };
         let (mut clients, mut served) = (Groups::of_at_most(hour.flows.len()), Groups::default());
-        let (mut reached, mut refused) = (Vec::new(), Vec::new());
+        let (mut reached, mut refused) = (Vec::with_capacity(hour.flows.len()), Vec::new());
         // Flows come by peer, so most ask what the one before has asked.
         let mut last_peer: Option<(Prefix, bool)> = None;
         let mut last_client: Option<(Prefix, &Arc<str>)> = None;

@@ -80,7 +80,7 @@ impl<K> Default for Groups<'_, K> {
 impl<'a, K: Ord> Groups<'a, K> {
     /// None yet, with room for so many flows.
     pub(super) fn of_at_most(flows: usize) -> Self {
-        Self { flows: Vec::with_capacity(flows), parts: Vec::new() }
+        Self { flows: Vec::with_capacity(flows), parts: Vec::with_capacity(flows) }
     }
 
     /// Adds a flow, by its index, whose peer is of an AWS `service` or, when empty, of none.

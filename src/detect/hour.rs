@@ -11,16 +11,17 @@ use super::evidence::Evidence;
 use super::features::EniFeatures;
 use super::learn::{HeldBack, learn};
 use super::met::{self, Met, OfDay};
+use super::new_destination;
 use super::probe;
 use super::score::{Score, Severity};
 use super::traffic::KeyHour;
 use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
 use crate::baseline::acquaintance::Acquaintance;
 use crate::baseline::destination::DestinationKey;
-use crate::baseline::eni::{EniHistory, EniModel, EniToday, Novelty, Tier};
+use crate::baseline::eni::{AGED_HOURS, EniHistory, EniModel, EniToday, Novelty, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel, PROBE_THEN_SUCCESS, Pool, RARE_EVENTS};
 use crate::baseline::of_day::DestinationsToday;
-use crate::window::{EniHour, Hour};
+use crate::window::{Day, EniHour, Hour};
 
 /// Risk from which a subject's hour is not learned from for a week (detection.md B.3):
 /// otherwise a leak teaches the baseline that it is normal.
@@ -72,9 +73,12 @@ pub struct HourOutcome {
 }
 
 impl EniContext<'_> {
-    /// What is known of a destination.
-    pub(super) fn known(&self, key: &DestinationKey) -> Acquaintance {
-        Acquaintance::of(key, (self.model, self.history), (self.fleet, self.fleet_history))
+    /// What is known of a destination on a day.
+    pub(super) fn known(&self, key: &DestinationKey, day: Day) -> Acquaintance {
+        // In an account's own first days, when all is new, nobody has used anything for long.
+        let is_aged = |first: u32| first + AGED_HOURS < day.first_hour().0 + 24;
+        let fleet_history = self.fleet_history.filter(|fleet| fleet.first_hour.is_none_or(is_aged));
+        Acquaintance::of(key, (self.model, self.history), (self.fleet, fleet_history))
     }
 }
 
@@ -243,7 +247,7 @@ impl Scoring<'_> {
             Tier::Learning => Vec::new(),
             _ => days.iter().filter_map(|(_, d)| d.novelty.map(|class| (class, d.app_bytes))).collect(),
         };
-        new_today.sort_unstable_by_key(|(class, bytes)| (std::cmp::Reverse(*bytes), *class));
+        new_destination::rank(&mut new_today);
         let new = || met.iter().filter(|one| one.is_new).map(|one| one.sums);
         let kind = UnitKind::Spread {
             met: new_today,
@@ -252,11 +256,17 @@ impl Scoring<'_> {
             app_bytes: new().fold(0, |sum: u64, sums| sum.saturating_add(sums.app_bytes)),
         };
         let (features, hour) = (self.features, self.hour);
-        self.judge(Subject::Spread, kind, || {
+        let is_held = self.judge(Subject::Spread, kind, || {
             let mut all = KeyHour::default();
             new().for_each(|sums| all.merge(&features.traffic_of(hour, sums)));
             all
-        })
+        });
+        if let Some(Scored { unit: Unit { kind: UnitKind::Spread { met, .. }, .. }, .. }) =
+            self.outcome.scored.last_mut()
+        {
+            met.sort_unstable_by(new_destination::largest_first);
+        }
+        is_held
     }
 
     /// Scores a unit, keeps it when it is worth it, and says whether it is held back.

@@ -52,11 +52,11 @@ pub(super) fn meet<'a>(
         let place = match days.place(key) {
             Some(place) => place,
             None if days.len() < DESTINATIONS_PER_ENI_DAY_MAX => {
-                let known = context.known(key);
+                let known = context.known(key, now.day());
                 let today = DestinationToday { known, first_hour: now.0, ..DestinationToday::default() };
                 days.add(key.clone(), today)
             }
-            None => return OfDay::Beyond(context.known(key)),
+            None => return OfDay::Beyond(context.known(key, now.day())),
         };
         let today = days.at_mut(place);
         today.last_hour = now.0;
