@@ -55,11 +55,13 @@ impl SizeCounts {
     }
 
     fn bin_survival(&self, bin: u8) -> f64 {
-        let n = f64::from(self.n());
+        let from = self.bins.partition_point(|(b, _)| *b < bin);
+        let sum = |bins: &[(u8, u32)]| bins.iter().map(|(_, count)| count).sum::<u32>();
+        let (smaller, as_large) = (sum(&self.bins[..from]), sum(&self.bins[from..]));
+        let n = f64::from(smaller + as_large);
         if n == 0.0 {
             return 1.0;
         }
-        let as_large: u32 = self.bins.iter().filter(|(b, _)| *b >= bin).map(|(_, count)| count).sum();
         if as_large > 0 {
             return (f64::from(as_large) / n).min(1.0);
         }

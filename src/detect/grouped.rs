@@ -103,7 +103,10 @@ impl<'a, K: Ord> Groups<'a, K> {
 
     /// The groups, with their flows added to `order`, as they came, and nothing summed yet.
     pub(super) fn into_keyed(mut self, order: &mut Vec<u32>) -> ByKey<K, KeySums> {
-        self.parts.sort_by(|a, b| a.key.cmp(&b.key));
+        // Clients come before what has no known role, each in order: mostly there is one of them.
+        if !self.parts.is_sorted_by(|a, b| a.key <= b.key) {
+            self.parts.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         let mut keyed: Vec<(K, KeySums)> = Vec::with_capacity(self.parts.len());
         for part in self.parts {
             match keyed.last_mut() {

@@ -6,6 +6,7 @@ use super::hour::EniContext;
 use super::stretch;
 use super::young::Stay;
 use crate::baseline::acquaintance::Acquaintance;
+use crate::baseline::contacts::ContactMinutes;
 use crate::baseline::destination::DestinationKey;
 use crate::baseline::eni::{DestinationToday, Novelty, Tier};
 use crate::baseline::of_day::DestinationsToday;
@@ -125,6 +126,14 @@ pub(super) fn contacts(
     }
     lived.minutes.add(hour.hour.of_day(), minutes);
     let interval_seconds = hour.coverage.interval_seconds;
+    if let ContactMinutes::OneHour(_, minutes) = lived.minutes
+        && (minutes.count_ones() as usize) < beacon::OCCUPIED_MIN
+    {
+        // Most are met in a minute or two, and are done with before anything is collected.
+        let longest_minutes = stretch::longest_minutes(stretch::set_minutes(minutes), interval_seconds);
+        lived.unbroken_minutes = longest_minutes.max(lived.unbroken_minutes);
+        return (Some(lived.unbroken_minutes), None);
+    }
     stretch::occupied_of_day(lived.minutes.hours(), interval_seconds, intervals);
     let longest_minutes = stretch::longest_run_minutes(intervals.iter().copied(), interval_seconds);
     lived.unbroken_minutes = longest_minutes.max(lived.unbroken_minutes);
