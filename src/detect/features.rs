@@ -1,4 +1,7 @@
 //! What the detectors look at, from one closed ENI-hour.
+//!
+//! Flows are grouped by destination or client and summed. Few of either stand out in an hour, so
+//! what an alert shows of them (`KeyHour`) is put together from their flows when it is asked for.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
