@@ -310,22 +310,15 @@ impl Pipeline {
         for (at, objects) in &closed.objects {
             living.objects.insert((closed.hour, at.clone()), objects.named());
         }
-        let work: Vec<(&EniHour, EniToday)> = closed
-            .enis
-            .iter()
-            .filter(|eni| eni.class == EniClass::Instance && eni.coverage.is_observed())
-            .map(|eni| {
-                let lived = living.today.enis.remove(&eni.id);
-                (eni, lived.unwrap_or_else(|| self.new_today(&eni.id, closed.hour)))
-            })
-            .collect();
-        let scored: Vec<(&EniHour, EniToday, HourOutcome)> = work
+        let mut enis_today = std::mem::take(&mut living.today.enis);
+        let scored: Vec<(&EniHour, &EniToday, HourOutcome)> = self
+            .days_so_far(closed, &mut enis_today)
             .into_par_iter()
-            .map(|(eni, mut lived)| {
+            .map(|(eni, lived)| {
                 let context = self.context(&eni.id, &living);
                 let is_released = |subject: &_| self.incidents.is_released(&eni.id, subject, eni.hour.day());
-                let outcome = score_hour(eni, &context, &self.settings, &mut lived, &is_released);
-                (eni, lived, outcome)
+                let outcome = score_hour(eni, &context, &self.settings, lived, &is_released);
+                (eni, &*lived, outcome)
             })
             .collect();
         self.tally.hours += 1;
@@ -335,6 +328,7 @@ impl Pipeline {
         for (eni, lived, outcome) in scored {
             self.take_in(eni, lived, outcome, &mut living);
         }
+        living.today.enis = enis_today;
         if let Some(Beside { correlation, .. }) = &mut self.guardduty {
             closed.enis.iter().for_each(|eni| correlation.note_hour(eni));
             self.incidents.join(closed.hour, correlation.findings());
@@ -346,6 +340,29 @@ impl Pipeline {
             beside.unaided.decide(closed.hour, sent_second, &group_enis);
         }
         self.living = Some(living);
+    }
+
+    /// The ENIs of an hour that are scored, each with its day so far, which begins where it is its
+    /// first hour.
+    fn days_so_far<'a>(
+        &self,
+        closed: &'a ClosedHour,
+        today: &'a mut BTreeMap<EniId, EniToday>,
+    ) -> Vec<(&'a EniHour, &'a mut EniToday)> {
+        let is_scored = |eni: &&EniHour| eni.class == EniClass::Instance && eni.coverage.is_observed();
+        let mut scored: Vec<&EniHour> = closed.enis.iter().filter(is_scored).collect();
+        scored.sort_by(|a, b| a.id.cmp(&b.id));
+        for eni in &scored {
+            if !today.contains_key(&eni.id) {
+                today.insert(eni.id.clone(), self.new_today(&eni.id, closed.hour));
+            }
+        }
+        let mut days = today.iter_mut().peekable();
+        let day_of = |eni: &'a EniHour| {
+            while days.next_if(|(id, _)| **id < eni.id).is_some() {}
+            days.next_if(|(id, _)| **id == eni.id).map(|(_, day)| (eni, day))
+        };
+        scored.into_iter().filter_map(day_of).collect()
     }
 
     /// An ENI's day begins with the group it had.
@@ -367,7 +384,7 @@ impl Pipeline {
         }
     }
 
-    fn take_in(&mut self, eni: &EniHour, lived: EniToday, outcome: HourOutcome, living: &mut Living) {
+    fn take_in(&mut self, eni: &EniHour, lived: &EniToday, outcome: HourOutcome, living: &mut Living) {
         let first_hour = self.history.enis.get(&eni.id).map_or(lived.first_hour.0, |h| h.first_hour);
         self.tally.tiers.insert(eni.id.clone(), Tier::of_age(eni.hour.0.saturating_sub(first_hour)));
         self.tally.scored_units += outcome.units;
@@ -377,12 +394,10 @@ impl Pipeline {
             pooled.pools[*pool as usize].add(*own_bits);
         }
         pooled.rare.iter_mut().zip(outcome.rare).for_each(|(sum, happened)| *sum += u64::from(happened));
-        let group = Arc::clone(&lived.group);
-        living.today.enis.insert(eni.id.clone(), lived);
         if let Some(beside) = &mut self.guardduty {
-            beside.unaided.note(eni, &group, outcome.clone(), living.threshold);
+            beside.unaided.note(eni, &lived.group, outcome.clone(), living.threshold);
         }
-        self.incidents.note(eni, &group, outcome, living.threshold);
+        self.incidents.note(eni, &lived.group, outcome, living.threshold);
     }
 
     fn count(&mut self, eni: &EniHour) {

@@ -55,15 +55,31 @@ impl SizeCounts {
     }
 
     fn bin_survival(&self, bin: u8) -> f64 {
-        let n = f64::from(self.n());
+        let from = self.bins.partition_point(|(b, _)| *b < bin);
+        let sum = |bins: &[(u8, u32)]| bins.iter().map(|(_, count)| count).sum::<u32>();
+        let (smaller, as_large) = (sum(&self.bins[..from]), sum(&self.bins[from..]));
+        let n = f64::from(smaller + as_large);
         if n == 0.0 {
             return 1.0;
         }
-        let as_large: u32 = self.bins.iter().filter(|(b, _)| *b >= bin).map(|(_, count)| count).sum();
         if as_large > 0 {
             return (f64::from(as_large) / n).min(1.0);
         }
         self.beyond(bin, n, self.mean_excess(n))
+    }
+
+    /// The first size that half or less are as large as. Zero of nothing.
+    pub fn median(&self) -> Level {
+        let n = f64::from(self.n());
+        let mut as_large = self.n();
+        let mut at = 0_u16;
+        for (bin, count) in &self.bins {
+            if f64::from(as_large) / n <= 0.5 {
+                break;
+            }
+            (at, as_large) = (u16::from(*bin) + 1, as_large - count);
+        }
+        Level::of_log2(f64::from(at) / BINS_PER_DOUBLING)
     }
 
     /// Survival of a bin above all that were counted.
@@ -145,7 +161,8 @@ impl SizeSurvival {
 
     /// The size that half are below.
     pub fn median(&self) -> Level {
-        let at = self.0.iter().position(|survival| *survival <= 0.5).unwrap_or(self.0.len());
+        // Survival never rises with the size.
+        let at = self.0.partition_point(|survival| *survival > 0.5);
         Level::of_log2(at as f64 / BINS_PER_DOUBLING)
     }
 
@@ -226,6 +243,18 @@ mod tests {
         assert!(at(1) > 0.99 && at(500_000) > 0.3 && at(500_000) < 0.7);
         assert!(at(1 << 30) < 1e-3 && at(1 << 34) < at(1 << 30) && at(1 << 34) > 0.0);
         assert!((SizeCounts::default().survival(Level(1)) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_median_is_the_first_size_that_half_survive() {
+        let mut sizes = SizeCounts::default();
+        for (n, bytes) in [5000, 5000, 9 << 20, 5, 50_000, 1 << 40, 700, 3 << 30].into_iter().enumerate() {
+            sizes.add(Level::of_bytes(bytes));
+            let first = (0..=u8::MAX).find(|bin| sizes.bin_survival(*bin) <= 0.5).unwrap();
+            let found = sizes.median().log2() * BINS_PER_DOUBLING;
+            assert!((found - f64::from(first)).abs() < 1e-9, "{n}: {found} for {first}");
+        }
+        assert_eq!(SizeCounts::default().median(), Level(0));
     }
 
     #[test]

@@ -108,6 +108,9 @@ impl NamedPrefixes {
     }
 }
 
+/// Steps of a [`Level`] in a quarter doubling.
+const STEPS_PER_QUARTER: u32 = 256;
+
 /// The level of an hour in quarter doublings: 0 for none, so that a day of hours is 24 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -116,12 +119,66 @@ pub struct HourLevel(u8);
 impl HourLevel {
     /// The level of an hour in which `app_bytes` were sent; never 0.
     pub fn of_bytes(app_bytes: u64) -> Self {
-        Self((Level::of_bytes(app_bytes).log2() * 4.0).round().clamp(1.0, 255.0) as u8)
+        Self::of_level(Level::of_bytes(app_bytes))
+    }
+
+    /// The same, of the level of these bytes.
+    pub fn of_level(level: Level) -> Self {
+        let quarters = (u32::from(level.0) + STEPS_PER_QUARTER / 2) / STEPS_PER_QUARTER;
+        Self(quarters.clamp(1, 255) as u8)
     }
 
     /// Doublings, `None` when nothing was sent.
     pub fn log2(self) -> Option<f64> {
-        (self.0 > 0).then_some(f64::from(self.0) / 4.0)
+        self.is_active().then_some(self.doublings())
+    }
+
+    fn is_active(self) -> bool {
+        self.0 > 0
+    }
+
+    fn doublings(self) -> f64 {
+        f64::from(self.0) / 4.0
+    }
+}
+
+/// The median, doublings; `None` of nothing. Changes the order of `levels`.
+fn median_level(levels: &mut [HourLevel]) -> Option<f64> {
+    if levels.is_empty() {
+        return None;
+    }
+    let is_odd = levels.len() % 2 == 1;
+    let (below, &mut middle, _) = levels.select_nth_unstable(levels.len() / 2);
+    if is_odd {
+        return Some(middle.doublings());
+    }
+    below.iter().max().map(|largest| f64::midpoint(largest.doublings(), middle.doublings()))
+}
+
+const EIGHTHS: f64 = 8.0;
+
+/// How many hours lie how far from the middle of theirs, in eighths of a doubling.
+pub(super) struct DistanceCounts([u32; 512]);
+
+impl Default for DistanceCounts {
+    fn default() -> Self {
+        Self([0; 512])
+    }
+}
+
+impl DistanceCounts {
+    /// The median distance, doublings; `None` of nothing.
+    pub(super) fn median(&self) -> Option<f64> {
+        let n: u32 = self.0.iter().sum();
+        let at = |rank: u32| {
+            let mut up_to = 0;
+            let found = self.0.iter().position(|count| {
+                up_to += count;
+                up_to > rank
+            });
+            found.map(|eighths| eighths as f64 / EIGHTHS)
+        };
+        Some(f64::midpoint(at(n.checked_sub(1)? / 2)?, at(n / 2)?))
     }
 }
 
@@ -208,23 +265,21 @@ impl DestinationHistory {
     /// The model, when there is history enough. `pooled_spread` is the ENI's usual spread within
     /// its destinations, doublings, that the tail of a few days of one of them is shrunk to.
     pub fn model(&self, pooled_spread: f64) -> Option<DestinationModel> {
-        let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
-        for day in &self.days {
-            for (values, level) in by_hour.iter_mut().zip(day.hours) {
-                values.extend(level.log2());
-            }
-        }
-        let mut all: Vec<f64> = by_hour.iter().flatten().copied().collect();
+        let mut all = self.active_hours();
         if self.days.len() < MODEL_DAYS_MIN || all.len() < MODEL_HOURS_MIN {
             return None;
         }
-        let overall = median(&mut all)?;
-        let hour_middle = std::array::from_fn(|hour| {
-            let n = by_hour[hour].len() as f64;
-            shrink(median(&mut by_hour[hour]).unwrap_or(overall), n, overall, HOUR_WEIGHT)
-        });
-        let hour_residuals: Vec<f64> =
-            by_hour.iter().zip(hour_middle).flat_map(|(ys, m)| ys.iter().map(move |y| y - m)).collect();
+        let overall = median_level(&mut all)?;
+        let mut hour_middle = [0.0; 24];
+        let mut hour_residuals = Vec::with_capacity(all.len());
+        for (hour, middle) in hour_middle.iter_mut().enumerate() {
+            // The room of all, whose middle is known.
+            all.clear();
+            all.extend(self.days.iter().map(|day| day.hours[hour]).filter(|level| level.is_active()));
+            let own = median_level(&mut all).unwrap_or(overall);
+            *middle = shrink(own, all.len() as f64, overall, HOUR_WEIGHT);
+            hour_residuals.extend(all.iter().map(|level| level.doublings() - *middle));
+        }
         let mut totals: Vec<f64> = self.days.iter().map(|d| d.total.log2()).collect();
         let day_middle = median(&mut totals)?;
         let day_residuals: Vec<f64> = totals.iter().map(|y| y - day_middle).collect();
@@ -242,12 +297,22 @@ impl DestinationHistory {
         })
     }
 
-    /// Active hours in the look-back, as distance from the middle of this destination's hours.
-    pub(super) fn residuals(&self) -> Vec<f64> {
-        let mut all: Vec<f64> =
-            self.days.iter().flat_map(|d| d.hours.iter().filter_map(|h| h.log2())).collect();
-        let middle = median(&mut all).unwrap_or(0.0);
-        all.iter().map(|y| y - middle).collect()
+    /// Levels of the active hours in the look-back.
+    fn active_hours(&self) -> Vec<HourLevel> {
+        let mut all = Vec::with_capacity(24 * self.days.len());
+        all.extend(self.days.iter().flat_map(|day| day.hours).filter(|level| level.is_active()));
+        all
+    }
+
+    /// Counts active hours in the look-back by their distance from the middle of this destination's
+    /// hours.
+    pub(super) fn count_distances(&self, counts: &mut DistanceCounts) {
+        let mut all = self.active_hours();
+        let Some(middle) = median_level(&mut all) else { return };
+        for level in all {
+            // Levels are quarters and the middle of two of them eighths, both exact.
+            counts.0[((level.doublings() - middle).abs() * EIGHTHS) as usize] += 1;
+        }
     }
 }
 
@@ -384,6 +449,27 @@ mod tests {
         assert_eq!(one.days.len(), 5);
         let first = one.days[0].hours[7].log2().unwrap();
         assert!((bytes_of(first) / 4_000_000.0).log2().abs() < 0.2);
+    }
+
+    #[test]
+    fn an_hour_is_the_nearest_quarter_doubling() {
+        for steps in (0..=u16::MAX).step_by(64) {
+            let nearest = (Level(steps).log2() * 4.0).round().clamp(1.0, 255.0);
+            assert_eq!(HourLevel::of_level(Level(steps)), HourLevel(nearest as u8), "{steps}");
+        }
+    }
+
+    #[test]
+    fn the_median_distance_is_that_of_the_sorted() {
+        let mut history = DestinationHistory::new(Hour(0));
+        let levels = [9, 0, 4, 30, 11, 12, 200, 3, 8];
+        let hours = std::array::from_fn(|hour| HourLevel(*levels.get(hour).unwrap_or(&0)));
+        history.days.push_back(DestinationDay { day: 0, total: Level(0), hours, sustained: HourLevel(0) });
+        let mut counts = DistanceCounts::default();
+        assert_eq!(counts.median(), None);
+        history.count_distances(&mut counts);
+        // 3 4 8 9 11 12 30 200 quarters: the middle is 10, the distances 7 6 2 1 1 2 20 190.
+        assert_eq!(counts.median(), Some(1.0));
     }
 
     #[test]

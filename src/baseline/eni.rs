@@ -4,12 +4,17 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
+use super::KeyHasher;
+use super::acquaintance::Acquaintance;
+use super::contacts::ContactMinutes;
 use super::counts::{BalanceCounts, SizeCounts};
-use super::destination::{DestinationHistory, DestinationKey, DestinationModel, HourLevel};
+use super::destination::{DestinationHistory, DestinationKey, DestinationModel, DistanceCounts, HourLevel};
 use super::level::Level;
-use super::robust::spread;
+use super::of_day::DestinationsToday;
+use super::robust::spread_of;
 use super::series::{self, DaySamples, SERIES, Series, SeriesModel};
 use super::young::{YoungHistory, YoungModel};
 use crate::limits::{DESTINATIONS_PER_ENI_MAX, HISTORY_DAYS, PORTS_PER_ENI_MAX};
@@ -285,13 +290,6 @@ impl EniHistory {
     /// The model of `day`.
     pub fn model(&self, day: Day) -> EniModel {
         let pooled_spread = self.pooled_spread();
-        let mut parents: BTreeMap<Prefix, u32> = BTreeMap::new();
-        for (key, history) in &self.destinations {
-            if let Some(parent) = key.parent() {
-                let first = parents.entry(parent).or_insert(history.first_hour);
-                *first = (*first).min(history.first_hour);
-            }
-        }
         let destinations = self
             .destinations
             .iter()
@@ -311,7 +309,7 @@ impl EniHistory {
         self.balance.iter().for_each(|b| balance.merge(&b.counts));
         EniModel {
             series: Series::ALL.map(|s| SeriesModel::learn(&self.days, s, day)),
-            parents,
+            parents: self.destinations.keys().filter_map(DestinationKey::parent).collect(),
             rotating: self.rotating_networks(),
             destinations,
             young: self.young.model(novelty.hours),
@@ -323,11 +321,11 @@ impl EniHistory {
 
     /// Usual spread, in doublings, of the hours of a destination of this ENI.
     fn pooled_spread(&self) -> f64 {
-        let residuals =
-            self.destinations.values().filter(|d| d.days.len() >= 3).flat_map(DestinationHistory::residuals);
-        let mut residuals = residuals.peekable();
+        let mut distances = DistanceCounts::default();
+        let lasting = self.destinations.values().filter(|d| d.days.len() >= 3);
+        lasting.for_each(|destination| destination.count_distances(&mut distances));
         // No destination with history: one doubling, the usual hour-to-hour spread of a service.
-        if residuals.peek().is_none() { 1.0 } else { spread(residuals) }
+        distances.median().map_or(1.0, spread_of)
     }
 }
 
@@ -347,8 +345,8 @@ pub struct NoveltyModel {
 pub struct EniModel {
     /// Hourly series, by `Series`.
     pub series: [SeriesModel; SERIES],
-    /// Networks used, with the first hour of use.
-    pub parents: BTreeMap<Prefix, u32>,
+    /// Networks (/16, /32) used.
+    pub parents: HashSet<Prefix, KeyHasher>,
     /// Networks that are one destination each.
     pub rotating: BTreeSet<Prefix>,
     /// Known destinations; with a volume model, shared by the day's hours, where there is history
@@ -365,8 +363,10 @@ pub struct EniModel {
 }
 
 /// One destination on the day being lived.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DestinationToday {
+    /// What is known of it, from midnight on.
+    pub known: Acquaintance,
     /// Application bytes so far.
     pub app_bytes: u64,
     /// How new it was when first met today; `None` when known.
@@ -378,7 +378,7 @@ pub struct DestinationToday {
     /// Hours of the day with traffic, bit 0 is 00:00 UTC.
     pub hours: u32,
     /// Minutes of each hour in which an egress record ended, while it is new.
-    pub minutes: Option<Box<[u64; 24]>>,
+    pub minutes: ContactMinutes,
     /// Longest contact without a gap since midnight, minutes, while it is new.
     pub unbroken_minutes: u32,
     /// The most that was sustained in an hour.
@@ -414,7 +414,7 @@ pub struct EniToday {
     /// (protocol, port) seen listening.
     pub listeners: BTreeSet<(u8, u16)>,
     /// External destinations.
-    pub destinations: BTreeMap<DestinationKey, DestinationToday>,
+    pub destinations: DestinationsToday,
     /// Producer/consumer balance.
     pub balance: BalanceCounts,
     /// Client (protocol, port).
@@ -433,7 +433,7 @@ impl EniToday {
             group: "".into(),
             own: BTreeSet::new(),
             listeners: BTreeSet::new(),
-            destinations: BTreeMap::new(),
+            destinations: DestinationsToday::default(),
             balance: BalanceCounts::default(),
             ports: BTreeSet::new(),
             refused: (0, 0),
@@ -456,7 +456,7 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
     history.listeners = listeners.into_iter().take(PORTS_PER_ENI_MAX).collect();
     let active_hours = today.samples.seen.count_ones() as u8;
     let mut novelty = NoveltyDay { day, active_hours, ..NoveltyDay::default() };
-    for (key, met) in today.destinations {
+    for (key, met) in today.destinations.into_all() {
         // In its first days an ENI meets all it knows: none of that came to stay.
         let is_aged = day * 24 >= history.first_hour + AGED_HOURS;
         let is_new = is_aged && met.novelty.is_some() && !history.destinations.contains_key(&key);

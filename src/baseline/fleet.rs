@@ -166,6 +166,11 @@ impl NoveltyPrior {
         self.per_hour[class as usize]
     }
 
+    /// The middle of first-day sizes of new destinations of a class: the mean ENI's.
+    pub fn median(&self, class: Novelty) -> Level {
+        self.sizes[class as usize].median()
+    }
+
     /// Survival of a first-day size among new destinations of a class: the mean ENI's.
     pub fn survival(&self, class: Novelty, size: Level) -> f64 {
         self.sizes[class as usize].at(size)
@@ -268,12 +273,12 @@ impl FleetModel {
 }
 
 impl FleetHistory {
-    /// Whether a destination has been used for at least `AGED_HOURS` by anyone.
-    pub fn is_known(&self, key: &DestinationKey, now: Hour) -> bool {
-        self.destinations.get(key).is_some_and(|uses| uses.all().any(|u| u.first_hour + AGED_HOURS <= now.0))
+    /// First hour in which anyone used a destination; `None` when it is not known.
+    pub fn first_use(&self, key: &DestinationKey) -> Option<u32> {
+        self.destinations.get(key)?.all().map(|used| used.first_hour).min()
     }
 
-    /// The same, by a member of `group`.
+    /// Whether a destination has been used for at least `AGED_HOURS` by a member of `group`.
     pub fn is_known_to(&self, key: &DestinationKey, group: &str, now: Hour) -> bool {
         let uses = self.destinations.get(key).and_then(|uses| uses.by(group));
         uses.is_some_and(|u| u.first_hour + AGED_HOURS <= now.0)

@@ -30,7 +30,10 @@ impl Level {
 
     /// The level that is this many doublings.
     pub fn of_log2(doublings: f64) -> Self {
-        Self((doublings * STEPS).round().clamp(0.0, f64::from(u16::MAX)) as u16)
+        let steps = (doublings * STEPS).clamp(0.0, f64::from(u16::MAX));
+        // Rounded by hand: a call of `round` costs as much as all the rest.
+        let whole = steps as u16;
+        Self(whole + u16::from(steps - f64::from(whole) >= 0.5))
     }
 
     /// Doublings.
@@ -59,6 +62,15 @@ mod tests {
             let back = bytes_of(Level::of_bytes(bytes).log2());
             assert!((back - bytes as f64).abs() <= bytes as f64 * 0.001 + 1.0, "{bytes} {back}");
         }
+    }
+
+    #[test]
+    fn doublings_round_to_the_nearest_step() {
+        for steps in [0.0, 0.2, 0.5, 0.500_001, 1.499_999, 1.5, 40_960.5, 65_534.6, 65_535.0, 65_536.4] {
+            let rounded = f64::round(steps).min(65_535.0) as u16;
+            assert_eq!(Level::of_log2(steps / STEPS), Level(rounded), "{steps}");
+        }
+        assert_eq!((Level::of_log2(-0.7), Level::of_log2(f64::INFINITY)), (Level(0), Level(u16::MAX)));
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! event time, and never inside a day, so nothing in a day depends on order. What a day is
 //! compared with (`Snapshot`) is derived from the histories and hashed.
 
+pub mod acquaintance;
+pub mod contacts;
 pub mod counts;
 pub mod destination;
 pub mod eni;
 pub mod fleet;
 pub mod level;
+pub mod of_day;
 pub mod own_tail;
 pub mod robust;
 pub mod series;
@@ -30,6 +33,9 @@ use destination::DestinationKey;
 use eni::{EniHistory, EniModel, EniToday};
 use fleet::{FleetDay, FleetHistory, FleetModel, Pool};
 use level::Level;
+
+/// Hashes keys that are looked up and never listed.
+pub(crate) type KeyHasher = foldhash::fast::FixedState;
 
 /// Everything remembered between days, by account and region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +78,7 @@ impl Today {
             let Some(model) = snapshot.enis.get(id) else { continue };
             let place = (Arc::clone(&id.account), Arc::clone(&id.region));
             let pooled = self.fleets.entry(place.clone()).or_default();
-            for (key, met) in &lived.destinations {
+            for (key, met) in lived.destinations.iter() {
                 if let Some(Some(known)) = model.destinations.get(key) {
                     let own_bits = known.own_day_bits(Level::of_bytes(met.app_bytes));
                     pooled.pools[Pool::DestinationDay as usize].add(own_bits);

@@ -33,8 +33,11 @@ impl OwnTail {
     /// past of a few values is shrunk to, doublings.
     pub fn learn(mut residuals: Vec<f64>, usual_fall: f64) -> Self {
         let n = residuals.len() as u32;
+        if residuals.len() > TOP {
+            residuals.select_nth_unstable_by(TOP, |a, b| b.total_cmp(a));
+            residuals.truncate(TOP);
+        }
         residuals.sort_unstable_by(|a, b| b.total_cmp(a));
-        residuals.truncate(TOP);
         let smallest = residuals.last().copied().unwrap_or(0.0);
         let len = residuals.len() as f64;
         let mean_excess = residuals.iter().map(|t| t - smallest).sum::<f64>() / len.max(1.0);
@@ -50,11 +53,13 @@ impl OwnTail {
     /// How far `residual` (doublings) stands out, in bits: 0 for what is no rarer than the
     /// largest dozen, at most `OWN_BITS_MAX`. Non-decreasing in `residual`.
     pub fn bits(&self, residual: f64) -> f64 {
-        let Some(&largest) = self.top.first() else { return 0.0 };
+        let (Some(&largest), Some(&smallest)) = (self.top.first(), self.top.last()) else { return 0.0 };
+        if smallest + SAME_SIZE >= residual {
+            return 0.0;
+        }
         let n = f64::from(self.n) + 1.0;
         let as_large = self.top.iter().filter(|&&t| t + SAME_SIZE >= residual).count();
         let bits = match as_large {
-            all if all == self.top.len() => 0.0,
             0 => n.log2() + (residual - largest) / self.fall * std::f64::consts::LOG2_E,
             some => (n / (some as f64 + 1.0)).log2(),
         };

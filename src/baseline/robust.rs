@@ -7,24 +7,28 @@ pub const MAD_TO_SIGMA: f64 = 1.4826;
 /// infinitely surprising; a quarter doubling is +19 % (detection.md B.3).
 pub const SPREAD_MIN: f64 = 0.25;
 
-/// The median; `None` of nothing. Sorts `values`.
+/// The median; `None` of nothing. Changes the order of `values`.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    Some(if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f64::midpoint(values[middle - 1], values[middle])
-    })
+    let is_odd = values.len() % 2 == 1;
+    let (below, &mut middle, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
+    if is_odd {
+        return Some(middle);
+    }
+    below.iter().copied().max_by(f64::total_cmp).map(|largest| f64::midpoint(largest, middle))
 }
 
 /// Spread of `residuals` (values less their middle), never below `SPREAD_MIN`.
 pub fn spread(residuals: impl Iterator<Item = f64>) -> f64 {
     let mut sizes: Vec<f64> = residuals.map(f64::abs).collect();
-    median(&mut sizes).map_or(SPREAD_MIN, |mad| (MAD_TO_SIGMA * mad).max(SPREAD_MIN))
+    median(&mut sizes).map_or(SPREAD_MIN, spread_of)
+}
+
+/// Spread whose median absolute deviation is `mad`, never below `SPREAD_MIN`.
+pub fn spread_of(mad: f64) -> f64 {
+    (MAD_TO_SIGMA * mad).max(SPREAD_MIN)
 }
 
 /// Pulls an estimate from `n` samples towards `prior` as if the prior were `weight` samples.
@@ -35,6 +39,15 @@ pub fn shrink(estimate: f64, n: f64, prior: f64, weight: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_of_the_sorted() {
+        let mut values = vec![3.0, 9.0, 1.0, 4.0];
+        assert_eq!(median(&mut values), Some(3.5));
+        values.push(8.0);
+        assert_eq!(median(&mut values), Some(4.0));
+        assert_eq!(median(&mut [7.0, 7.0]), Some(7.0));
+    }
 
     #[test]
     fn mad_is_zero_then_one_spike_is_still_found() {

@@ -84,30 +84,29 @@ impl SeriesModel {
     /// of day and that to the ENI's middle: 28 days give four samples a cell, which alone raised
     /// false alerts 4-8x (detection.md B.3).
     pub fn learn(days: &VecDeque<DaySamples>, series: Series, day: Day) -> Self {
-        let mut by_hour: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
-        let mut by_cell: [Vec<f64>; 24] = std::array::from_fn(|_| Vec::new());
-        for past in days {
-            for (hour, level) in past.samples(series) {
-                by_hour[hour].push(level);
+        let mut all: Vec<f64> =
+            days.iter().flat_map(|past| past.samples(series).map(|(_, level)| level)).collect();
+        let overall = median(&mut all).unwrap_or(0.0);
+        let mut middle = [0.0; 24];
+        let mut residuals = Vec::with_capacity(all.len());
+        // Room for the levels of an hour of the day, and of the week.
+        let (mut of_day, mut of_week) = (Vec::new(), Vec::new());
+        for (hour, middle) in middle.iter_mut().enumerate() {
+            of_day.clear();
+            of_week.clear();
+            for past in days.iter().filter(|past| past.seen & (1 << hour) != 0) {
+                let level = past.levels[series as usize][hour].log2();
+                of_day.push(level);
                 if past.day % 7 == day.0 % 7 {
-                    by_cell[hour].push(level);
+                    of_week.push(level);
                 }
             }
+            let n = of_day.len() as f64;
+            let day_middle = shrink(median(&mut of_day).unwrap_or(overall), n, overall, HOUR_WEIGHT);
+            let n = of_week.len() as f64;
+            *middle = shrink(median(&mut of_week).unwrap_or(day_middle), n, day_middle, CELL_WEIGHT);
+            residuals.extend(of_day.iter().map(|level| level - day_middle));
         }
-        let mut all: Vec<f64> = by_hour.iter().flatten().copied().collect();
-        let overall = median(&mut all).unwrap_or(0.0);
-        let of_day: [f64; 24] = std::array::from_fn(|hour| {
-            let n = by_hour[hour].len() as f64;
-            let middle = median(&mut by_hour[hour]).unwrap_or(overall);
-            shrink(middle, n, overall, HOUR_WEIGHT)
-        });
-        let middle = std::array::from_fn(|hour| {
-            let n = by_cell[hour].len() as f64;
-            let cell = median(&mut by_cell[hour]).unwrap_or(of_day[hour]);
-            shrink(cell, n, of_day[hour], CELL_WEIGHT)
-        });
-        let residuals: Vec<f64> =
-            (0..24).flat_map(|hour| by_hour[hour].iter().map(move |y| y - of_day[hour])).collect();
         let spread = spread(residuals.iter().copied());
         Self { middle, own: OwnTail::learn(residuals, spread) }
     }

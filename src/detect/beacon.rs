@@ -10,6 +10,7 @@
 //! is never even by this measure.
 
 use super::evidence::{Detector, Evidence};
+use super::stretch;
 use crate::baseline::fleet::{FleetModel, Pool};
 
 /// Occupied intervals below which nothing is said (detection.md D5).
@@ -19,6 +20,8 @@ const OCCUPIED_SHARE_MAX: f64 = 0.9;
 /// Smallest p believed: the fit of the null is checked down to 1e-4 only, and periodic agents are
 /// common (detection.md D5).
 const P_MIN: f64 = 1e-6;
+/// Gaps below this many intervals are counted one by one.
+const SMALL_GAPS: usize = 32;
 
 /// How evenly contacts came.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,13 +36,17 @@ pub struct Evenness {
 
 /// The evenness of the minutes in which contacts ended, ascending, in logs of
 /// `interval_seconds`; `None` when there are too few, or so many that the contact is persistent.
-pub fn evenness(minutes: impl Iterator<Item = u32>, interval_seconds: u32) -> Option<Evenness> {
-    let interval_minutes = (interval_seconds / 60).max(1);
-    let mut occupied: Vec<u32> = minutes.map(|minute| minute / interval_minutes).collect();
-    occupied.dedup();
-    let (p, period) = of_intervals(&occupied)?;
-    let period_seconds = period * interval_minutes * 60;
-    Some(Evenness { p, period_seconds, occupied: occupied.len() as u32 })
+pub fn evenness(minutes: impl Iterator<Item = u32>, interval_seconds: u16) -> Option<Evenness> {
+    let mut intervals = Vec::new();
+    stretch::occupied(minutes, interval_seconds, &mut intervals);
+    of_occupied(&intervals, interval_seconds)
+}
+
+/// The same of the intervals in which contacts ended, ascending.
+pub fn of_occupied(intervals: &[u32], interval_seconds: u16) -> Option<Evenness> {
+    let (p, period) = of_intervals(intervals)?;
+    let period_seconds = period * u32::from(interval_seconds / 60).max(1) * 60;
+    Some(Evenness { p, period_seconds, occupied: intervals.len() as u32 })
 }
 
 /// p, and the median gap, of distinct intervals in ascending order.
@@ -50,15 +57,37 @@ fn of_intervals(occupied: &[u32]) -> Option<(f64, u32)> {
     if n < OCCUPIED_MIN || n as f64 > OCCUPIED_SHARE_MAX * (f64::from(span) + 1.0) {
         return None;
     }
-    let mut gaps: Vec<u32> = occupied.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let sum_of_squares: f64 = gaps.iter().map(|gap| f64::from(*gap).powi(2)).sum();
-    let (mean, sd) = null_moments(gaps.len(), span)?;
+    let sum_of_squares = gaps(occupied).map(|gap| u64::from(gap).pow(2)).sum::<u64>() as f64;
+    let (mean, sd) = null_moments(n - 1, span)?;
     // Of equal moments, a logarithmic normal: its lower tail is heavier than the statistic's, so
     // that p errs to the safe side.
     let log_variance = (sd / mean).powi(2).ln_1p();
     let z = (sum_of_squares.ln() - (mean.ln() - log_variance / 2.0)) / log_variance.sqrt();
-    gaps.sort_unstable();
-    Some((normal_below(z).clamp(P_MIN, 1.0), gaps[gaps.len() / 2]))
+    Some((normal_below(z).clamp(P_MIN, 1.0), median_gap(occupied)))
+}
+
+fn gaps(occupied: &[u32]) -> impl Iterator<Item = u32> {
+    occupied.windows(2).map(|pair| pair[1] - pair[0])
+}
+
+/// The gap in the middle of those between at least two intervals. Most are small, so they are
+/// counted; only where most are not, they are put in order.
+fn median_gap(occupied: &[u32]) -> u32 {
+    let middle = (occupied.len() - 1) / 2;
+    let mut counts = [0_usize; SMALL_GAPS];
+    gaps(occupied).filter(|gap| (*gap as usize) < SMALL_GAPS).for_each(|gap| counts[gap as usize] += 1);
+    let mut up_to = 0;
+    let small = counts.iter().position(|count| {
+        up_to += count;
+        up_to > middle
+    });
+    small.map_or_else(
+        || {
+            let mut all: Vec<u32> = gaps(occupied).collect();
+            *all.select_nth_unstable(middle).1
+        },
+        |gap| gap as u32,
+    )
 }
 
 /// Mean and standard deviation of the sum of squared gaps when `gaps` of at least 1 add up to
@@ -193,6 +222,20 @@ mod tests {
         assert_eq!(of_intervals(&(0..1440).collect::<Vec<_>>()), None);
         assert_eq!(of_intervals(&[]), None);
         assert_eq!(of_intervals(&[5, 9, 13]), None);
+    }
+
+    #[test]
+    fn the_median_gap_is_the_middle_of_the_sorted() {
+        for steps in [&[1, 1, 2, 9][..], &[40, 3, 90, 50], &[31, 32, 33], &[5], &[900, 700]] {
+            let mut occupied = vec![7_u32];
+            occupied.extend(steps.iter().scan(7, |at, step| {
+                *at += step;
+                Some(*at)
+            }));
+            let mut sorted = steps.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(median_gap(&occupied), sorted[sorted.len() / 2], "{steps:?}");
+        }
     }
 
     #[test]

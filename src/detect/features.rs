@@ -1,9 +1,15 @@
 //! What the detectors look at, from one closed ENI-hour.
+//!
+//! Flows are grouped by destination or client and summed. Few of either stand out in an hour, so
+//! what an alert shows of them (`KeyHour`) is put together from their flows when it is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::grouped::{ByKey, Groups};
 use super::protocol::RareEvent;
+use super::traffic::KeyHour;
 use super::unit::Subject;
 use super::{Settings, stretch};
 use crate::baseline::destination::DestinationKey;
@@ -16,129 +22,53 @@ use crate::window::{EniHour, FlowWindow, Role};
 /// one-packet and denied flows are the bulk of published false alarms).
 const PACKETS_MIN: u64 = 4;
 const APP_BYTES_MIN: u64 = 1024;
-/// Peers listed per destination.
-const REACHES_MAX: usize = 10;
 
-/// One peer and port behind a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reach {
-    /// IP bytes sent.
-    pub egress_bytes: u64,
-    /// IP bytes received.
-    pub ingress_bytes: u64,
-    /// Address or prefix.
-    pub peer: Prefix,
-    /// IANA protocol number.
-    pub protocol: u8,
-    /// Service port.
-    pub port: u16,
-}
-
-/// One destination in one hour, or over the hours of an incident.
+/// What detectors compare of one destination or client in one hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyHour {
+pub struct KeySums {
     /// Bytes sent above the transport layer.
     pub app_bytes: u64,
     /// Bytes received above the transport layer.
     pub ingress_app_bytes: u64,
-    /// IP bytes sent.
-    pub egress_bytes: u64,
-    /// IP bytes received.
-    pub ingress_bytes: u64,
-    /// Packets sent.
-    pub egress_packets: u64,
     /// Packets received.
     pub ingress_packets: u64,
-    /// Records of the egress direction.
-    pub egress_records: u64,
-    /// First packet, Unix seconds.
-    pub first_second: u32,
-    /// Last packet, Unix seconds.
-    pub last_second: u32,
-    /// AWS service of the peers, empty when unknown.
-    pub service: Arc<str>,
-    /// Largest peers, by bytes sent.
-    pub reaches: Vec<Reach>,
-    /// Peers beyond those.
-    pub reaches_more: u64,
     /// A protocol used against its nature, with the application bytes of it.
     pub rare: Option<(RareEvent, u64)>,
-    /// Minutes of one hour in which an egress record ended, bit 0 is minute 0.
+    /// Minutes of the hour in which an egress record ended, bit 0 is minute 0.
     pub minutes: u64,
-    /// Most that one peer and port got in an hour, weighted by the square of the share of the
-    /// hour for which it went on without a gap, application bytes.
+    /// Most that one peer and port of a destination got, weighted by the square of the share of
+    /// the hour for which it went on without a gap, application bytes.
     pub sustained_bytes: u64,
-    /// (protocol, port) used as a proven client, in one hour.
-    pub ports: BTreeSet<(u8, u16)>,
+    /// AWS service of the peers, `None` when unknown.
+    pub(super) service: Option<Arc<str>>,
+    /// Its flows in [`EniFeatures`].
+    pub(super) flows: Range<usize>,
 }
 
-impl KeyHour {
+impl KeySums {
+    pub(super) fn note_service(&mut self, service: &Arc<str>) {
+        if **service > *self.service.as_deref().unwrap_or_default() {
+            self.service = Some(Arc::clone(service));
+        }
+    }
+
     fn add(&mut self, flow: &FlowWindow) {
-        let first =
-            if self.egress_records == 0 && self.first_second == 0 { u32::MAX } else { self.first_second };
         self.app_bytes = self.app_bytes.saturating_add(flow.egress_app_bytes());
         self.ingress_app_bytes = self.ingress_app_bytes.saturating_add(flow.ingress_app_bytes());
-        self.egress_bytes = self.egress_bytes.saturating_add(flow.egress_bytes);
-        self.ingress_bytes = self.ingress_bytes.saturating_add(flow.ingress_bytes);
-        self.egress_packets = self.egress_packets.saturating_add(flow.egress_packets);
         self.ingress_packets = self.ingress_packets.saturating_add(flow.ingress_packets);
-        self.egress_records = self.egress_records.saturating_add(u64::from(flow.egress_records));
-        self.first_second = first.min(flow.first_second);
-        self.last_second = self.last_second.max(flow.last_second);
         self.minutes |= flow.minutes;
-        if flow.service > self.service {
-            self.service = Arc::clone(&flow.service);
-        }
-        self.reaches.push(Reach {
-            egress_bytes: flow.egress_bytes,
-            ingress_bytes: flow.ingress_bytes,
-            peer: flow.peer,
-            protocol: flow.protocol,
-            port: flow.port,
-        });
     }
 
-    /// Adds another hour, or another destination, of the same incident.
-    pub fn merge(&mut self, other: &Self) {
-        // A first second counts only where there is traffic: nothing merged in is not 1970.
-        let first_second = match (self.last_second, other.last_second) {
-            (0, _) => other.first_second,
-            (_, 0) => self.first_second,
-            _ => self.first_second.min(other.first_second),
-        };
-        self.app_bytes = self.app_bytes.saturating_add(other.app_bytes);
-        self.ingress_app_bytes = self.ingress_app_bytes.saturating_add(other.ingress_app_bytes);
-        self.egress_bytes = self.egress_bytes.saturating_add(other.egress_bytes);
-        self.ingress_bytes = self.ingress_bytes.saturating_add(other.ingress_bytes);
-        self.egress_packets = self.egress_packets.saturating_add(other.egress_packets);
-        self.ingress_packets = self.ingress_packets.saturating_add(other.ingress_packets);
-        self.egress_records = self.egress_records.saturating_add(other.egress_records);
-        self.sustained_bytes = self.sustained_bytes.max(other.sustained_bytes);
-        self.first_second = first_second;
-        self.last_second = self.last_second.max(other.last_second);
-        if other.service > self.service {
-            self.service = Arc::clone(&other.service);
+    fn add_client(&mut self, flow: &FlowWindow, rare: Option<RareEvent>, interval_seconds: u16) {
+        self.add(flow);
+        let app_bytes = flow.egress_app_bytes();
+        let sustained = stretch::sustained_bytes(app_bytes, flow.minutes, interval_seconds);
+        self.sustained_bytes = self.sustained_bytes.max(sustained);
+        if let Some(event) = rare
+            && self.rare.is_none_or(|(_, have)| have < app_bytes)
+        {
+            self.rare = Some((event, app_bytes));
         }
-        for reach in &other.reaches {
-            let same =
-                |r: &&mut Reach| (r.peer, r.protocol, r.port) == (reach.peer, reach.protocol, reach.port);
-            match self.reaches.iter_mut().find(same) {
-                Some(known) => {
-                    known.egress_bytes = known.egress_bytes.saturating_add(reach.egress_bytes);
-                    known.ingress_bytes = known.ingress_bytes.saturating_add(reach.ingress_bytes);
-                }
-                None => self.reaches.push(*reach),
-            }
-        }
-        self.reaches_more = self.reaches_more.saturating_add(other.reaches_more);
-        self.trim();
-    }
-
-    fn trim(&mut self) {
-        self.reaches.sort_unstable_by(|a, b| b.cmp(a));
-        self.reaches_more =
-            self.reaches_more.saturating_add(self.reaches.len().saturating_sub(REACHES_MAX) as u64);
-        self.reaches.truncate(REACHES_MAX);
     }
 }
 
@@ -152,19 +82,21 @@ pub fn is_transfer(flow: &FlowWindow) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct EniFeatures {
     /// Destinations of the client (or unknown) role.
-    pub destinations: BTreeMap<DestinationKey, KeyHour>,
+    pub destinations: ByKey<DestinationKey, KeySums>,
     /// Application bytes to all of them.
     pub client_app_bytes: u64,
     /// Clients served, by /24 or /48.
-    pub served: BTreeMap<Prefix, KeyHour>,
+    pub served: ByKey<Prefix, KeySums>,
     /// Networks (/24, /48) contacted with an answer or data.
     pub fan_out: u64,
     /// Networks whose contact was rejected.
     pub rejected_fan_out: u64,
     /// (peer, protocol, port) whose contact was rejected.
     pub refused: u64,
-    /// (protocol, port) it served on.
-    pub listeners: BTreeSet<(u8, u16)>,
+    /// (protocol, port) it served on, sorted.
+    pub listeners: Vec<(u8, u16)>,
+    /// Indexes of the hour's flows, those of a destination or client together.
+    flows: Vec<u32>,
 }
 
 impl EniFeatures {
@@ -177,18 +109,28 @@ impl EniFeatures {
         rotating: &BTreeSet<Prefix>,
         is_port_known: impl Fn(u8, u16) -> bool,
     ) -> Self {
-        let mut features = Self::default();
-        let (mut reached, mut refused) = (BTreeSet::new(), BTreeSet::new());
-        for flow in &hour.flows {
-            if flow.role == Role::Served {
-                features.listeners.insert((flow.protocol, flow.port));
+        let mut features = Self { flows: Vec::with_capacity(hour.flows.len()), ..Self::default() };
+        let (mut clients, mut served) = (Groups::of_at_most(hour.flows.len()), Groups::default());
+        let (mut reached, mut refused) = (Vec::with_capacity(hour.flows.len()), Vec::new());
+        // Flows come by peer, so most ask what the one before has asked.
+        let mut last_peer: Option<(Prefix, bool)> = None;
+        let mut last_client: Option<(Prefix, &Arc<str>)> = None;
+        for (flow, at) in hour.flows.iter().zip(0_u32..) {
+            let listener = (flow.protocol, flow.port);
+            if flow.role == Role::Served && features.listeners.last() != Some(&listener) {
+                features.listeners.push(listener);
             }
-            if !settings.internal.is_external(flow.peer) {
+            let is_external = match last_peer {
+                Some((peer, is_external)) if peer == flow.peer => is_external,
+                _ => settings.internal.is_external(flow.peer),
+            };
+            last_peer = Some((flow.peer, is_external));
+            if !is_external {
                 continue;
             }
             if flow.action == Some(Action::Reject) {
                 if flow.role != Role::Served && flow.egress_records > 0 {
-                    refused.insert(flow.peer.widen(24, 48));
+                    refused.push(flow.peer.widen(24, 48));
                     features.refused += 1;
                 }
                 continue;
@@ -197,82 +139,88 @@ impl EniFeatures {
                 continue;
             }
             if flow.role == Role::Served {
-                features.served.entry(flow.peer.widen(24, 48)).or_default().add(flow);
+                served.add(flow.peer.widen(24, 48), &flow.service, at);
                 continue;
             }
-            let rare = RareEvent::of(flow, settings, &is_port_known);
-            if matches!(flow.protocol, 1 | 58) && rare.is_none() {
+            if matches!(flow.protocol, 1 | 58) && RareEvent::of(flow, settings, &is_port_known).is_none() {
                 // Pings of ours, and echoes to strangers who ping: nobody's destination.
                 continue;
             }
-            reached.insert(flow.peer.widen(24, 48));
+            if last_client == Some((flow.peer, &flow.service)) {
+                clients.add_to_last(at);
+                continue;
+            }
+            last_client = Some((flow.peer, &flow.service));
+            reached.push(flow.peer.widen(24, 48));
             let listed = settings.services.find(flow.peer).filter(|_| flow.service.is_empty());
             let service = listed.unwrap_or(&flow.service);
             let key = DestinationKey::of(flow.peer, service, &settings.named).rolled_into(rotating);
-            features.add_client(flow, service, key, rare, hour.coverage.interval_seconds);
+            clients.add(key, service, at);
         }
         // Rolled up beyond ranges, there were at least as many as the cap lets through.
         let floor = if hour.rollup_level >= 2 { PAIRS_PER_ENI_HOUR_MAX as u64 } else { 0 };
-        features.fan_out = floor.max(reached.len() as u64);
-        features.rejected_fan_out = refused.len() as u64;
-        features.destinations.values_mut().for_each(KeyHour::trim);
-        features.served.values_mut().for_each(KeyHour::trim);
+        features.fan_out = floor.max(distinct(reached));
+        features.rejected_fan_out = distinct(refused);
+        features.listeners.sort_unstable();
+        features.listeners.dedup();
+        features.destinations = clients.into_keyed(&mut features.flows);
+        features.served = served.into_keyed(&mut features.flows);
+        features.sum(hour, |flow| RareEvent::of(flow, settings, &is_port_known));
         features
     }
 
-    /// What was exchanged with one destination or client.
-    pub fn traffic(&self, subject: &Subject) -> Option<&KeyHour> {
-        match subject {
+    /// Adds up the flows of each destination and client.
+    fn sum(&mut self, hour: &EniHour, rare: impl Fn(&FlowWindow) -> Option<RareEvent>) {
+        let interval_seconds = hour.coverage.interval_seconds;
+        for sums in self.destinations.values_mut() {
+            for flow in flows_of(hour, &self.flows, sums.flows.clone()) {
+                sums.add_client(flow, rare(flow), interval_seconds);
+                self.client_app_bytes = self.client_app_bytes.saturating_add(flow.egress_app_bytes());
+            }
+        }
+        for sums in self.served.values_mut() {
+            flows_of(hour, &self.flows, sums.flows.clone()).for_each(|flow| sums.add(flow));
+        }
+    }
+
+    /// What was exchanged with one destination or client in `hour`, which these are the features of.
+    pub fn traffic(&self, hour: &EniHour, subject: &Subject) -> Option<KeyHour> {
+        let sums = match subject {
             Subject::Destination(key) => self.destinations.get(key),
             Subject::Served(prefix) => self.served.get(prefix),
             Subject::Spread => None,
-        }
+        };
+        sums.map(|sums| self.traffic_of(hour, sums))
     }
 
-    fn add_client(
-        &mut self,
-        flow: &FlowWindow,
-        service: &Arc<str>,
-        key: DestinationKey,
-        rare: Option<RareEvent>,
-        interval_seconds: u16,
-    ) {
-        let at = self.destinations.entry(key).or_default();
-        at.add(flow);
-        let sustained = stretch::sustained_bytes(flow.egress_app_bytes(), flow.minutes, interval_seconds);
-        at.sustained_bytes = at.sustained_bytes.max(sustained);
-        if *service > at.service {
-            at.service = Arc::clone(service);
-        }
-        self.client_app_bytes = self.client_app_bytes.saturating_add(flow.egress_app_bytes());
-        if let Some(event) = rare {
-            let bytes = flow.egress_app_bytes();
-            if at.rare.is_none_or(|(_, have)| have < bytes) {
-                at.rare = Some((event, bytes));
-            }
-        }
-        // A role that nothing proves teaches no port: it may be a reply from a high port.
-        if flow.role == Role::Client {
-            at.ports.insert((flow.protocol, flow.port));
-        }
+    /// What was exchanged with the destination or client of `sums`.
+    pub fn traffic_of(&self, hour: &EniHour, sums: &KeySums) -> KeyHour {
+        KeyHour::of(sums, flows_of(hour, &self.flows, sums.flows.clone()))
+    }
+
+    /// The (protocol, port) of a destination that were used as a proven client, sorted, into `ports`.
+    /// A role that nothing proves teaches no port: it may be a reply from a high port.
+    pub(super) fn ports_of(&self, hour: &EniHour, sums: &KeySums, ports: &mut Vec<(u8, u16)>) {
+        let flows = flows_of(hour, &self.flows, sums.flows.clone());
+        ports.clear();
+        ports.extend(flows.filter(|flow| flow.role == Role::Client).map(|flow| (flow.protocol, flow.port)));
+        ports.sort_unstable();
+        ports.dedup();
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The flows of an hour with these places in an order of them.
+fn flows_of<'a>(
+    hour: &'a EniHour,
+    order: &'a [u32],
+    range: Range<usize>,
+) -> impl Iterator<Item = &'a FlowWindow> {
+    order[range].iter().map(|at| &hour.flows[*at as usize])
+}
 
-    #[test]
-    fn nothing_merged_in_is_not_1970() {
-        let some = KeyHour { first_second: 100, last_second: 200, ..KeyHour::default() };
-        let span = |one: &KeyHour, two: &KeyHour| {
-            let mut merged = one.clone();
-            merged.merge(two);
-            (merged.first_second, merged.last_second)
-        };
-        assert_eq!(span(&some, &KeyHour::default()), (100, 200));
-        assert_eq!(span(&KeyHour::default(), &some), (100, 200));
-        let earlier = KeyHour { first_second: 50, last_second: 60, ..KeyHour::default() };
-        assert_eq!(span(&some, &earlier), (50, 200));
-    }
+/// How many different networks there are.
+fn distinct(mut networks: Vec<Prefix>) -> u64 {
+    networks.sort_unstable();
+    networks.dedup();
+    networks.len() as u64
 }

@@ -1,27 +1,27 @@
 //! One ENI-hour through all detectors.
+//!
+//! Each destination is looked up once an hour, in its day so far; what midnight knows of it is kept
+//! there. Units are scored one after the other and few are kept, so nothing is made for the rest.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Settings;
-use super::balance;
-use super::beacon::{self, Evenness};
+use super::beacon;
 use super::evidence::Evidence;
-use super::features::{EniFeatures, KeyHour};
+use super::features::EniFeatures;
+use super::learn::{HeldBack, learn};
+use super::met::{self, Met, OfDay};
+use super::new_destination;
 use super::probe;
 use super::score::{Score, Severity};
-use super::stretch;
+use super::traffic::KeyHour;
 use super::unit::{Against, SEEN_MIN, Subject, Unit, UnitKind};
-use super::young::Stay;
-use crate::baseline::counts::producer_consumer_ratio;
-use crate::baseline::destination::{DestinationKey, HourLevel};
-use crate::baseline::eni::{AGED_HOURS, DestinationToday, EniHistory, EniModel, EniToday, Novelty, Tier};
+use crate::baseline::acquaintance::Acquaintance;
+use crate::baseline::destination::DestinationKey;
+use crate::baseline::eni::{AGED_HOURS, EniHistory, EniModel, EniToday, Novelty, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel, PROBE_THEN_SUCCESS, Pool, RARE_EVENTS};
-use crate::baseline::level::Level;
-use crate::baseline::series::Series;
-use crate::limits::{DESTINATIONS_PER_ENI_DAY_MAX, PORTS_PER_ENI_MAX};
-use crate::net::Prefix;
-use crate::window::{EniHour, Hour};
+use crate::baseline::of_day::DestinationsToday;
+use crate::window::{Day, EniHour, Hour};
 
 /// Risk from which a subject's hour is not learned from for a week (detection.md B.3):
 /// otherwise a leak teaches the baseline that it is normal.
@@ -72,8 +72,18 @@ pub struct HourOutcome {
     pub units: u64,
 }
 
+impl EniContext<'_> {
+    /// What is known of a destination on a day.
+    pub(super) fn known(&self, key: &DestinationKey, day: Day) -> Acquaintance {
+        // In an account's own first days, when all is new, nobody has used anything for long.
+        let is_aged = |first: u32| first + AGED_HOURS < day.first_hour().0 + 24;
+        let fleet_history = self.fleet_history.filter(|fleet| fleet.first_hour.is_none_or(is_aged));
+        Acquaintance::of(key, (self.model, self.history), (self.fleet, fleet_history))
+    }
+}
+
 /// Scores one closed ENI-hour and lives it: `today` is updated with what may be learned.
-/// `quarantined` says whether a subject's incident is old enough to be learned from again.
+/// `is_released` says whether a subject's incident is old enough to be learned from again.
 pub fn score_hour(
     hour: &EniHour,
     context: &EniContext<'_>,
@@ -92,38 +102,26 @@ pub fn score_hour(
     };
     let features = EniFeatures::of(hour, settings, &context.model.rotating, is_port_known);
     live(hour, &features, settings, today);
-    let units = units(hour, &features, context, today, tier);
-    let against = against(context, &today.group, settings);
-    let mut outcome = HourOutcome { units: units.len() as u64, ..HourOutcome::default() };
-    let mut held = HeldBack::default();
-    for unit in units {
-        if let UnitKind::Destination { evenness, refused, .. } = &unit.kind {
-            outcome.own_bits.extend(evenness.map(|found| (Pool::Beacon, beacon::own_bits(found))));
-            outcome.rare[PROBE_THEN_SUCCESS] |= refused.is_some();
-        }
-        let (evidence, score) = unit.score(&against);
-        let stands_out = score.risk >= QUARANTINE_BITS || score.severity >= Severity::High;
-        if stands_out && tier > Tier::Learning && !is_released(&unit.subject) {
-            held.subjects.insert(unit.subject.clone());
-        }
-        if score.risk >= KEEP_BITS || score.severity >= Severity::High {
-            let traffic = traffic_of(&unit.subject, &features, today);
-            outcome.scored.push(Scored { unit, evidence, score, traffic, tier });
-        }
-    }
-    if held.subjects.contains(&Subject::Spread) {
-        let new = new_keys(&features, today).map(|(key, _)| Subject::Destination(key.clone()));
-        held.subjects.extend(new.collect::<Vec<_>>());
-    }
-    learn(&features, &held, context.model, now, tier, today, &mut outcome);
+    let mut scoring = Scoring {
+        hour,
+        context,
+        group: &today.group,
+        against: against(context, &today.group, settings),
+        features: &features,
+        tier,
+        seen: hour.coverage.seen_share().max(SEEN_MIN),
+        refused: refused(&features, &mut today.refused, now),
+        is_released,
+        evidence: Vec::new(),
+        intervals: Vec::new(),
+        outcome: HourOutcome::default(),
+    };
+    let mut met = met::meet(&features, &mut today.destinations, context, now);
+    let held = scoring.units(&mut met, &mut today.destinations);
+    let mut outcome = scoring.outcome;
+    learn(hour, &features, &met, &held, (context.model, tier), today, &mut outcome);
     outcome.features = features;
     outcome
-}
-
-/// Subjects of an hour that are not learned from: a leak must not teach that it is normal.
-#[derive(Default)]
-struct HeldBack {
-    subjects: BTreeSet<Subject>,
 }
 
 /// What units of this ENI are compared with.
@@ -138,10 +136,9 @@ pub fn against<'a>(context: &EniContext<'a>, group: &str, settings: &Settings) -
     }
 }
 
-/// Notes identity and destinations of the hour; what may be learned comes after scoring.
+/// Notes who the ENI is in this hour.
 fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut EniToday) {
-    let now = hour.hour;
-    today.last_hour = today.last_hour.max(now);
+    today.last_hour = today.last_hour.max(hour.hour);
     let named = settings.groups.get(&hour.id.eni);
     let recorded = [&hour.group, &hour.subnet].into_iter().find(|g| !g.is_empty());
     if let Some(group) = named.or(recorded) {
@@ -149,259 +146,141 @@ fn live(hour: &EniHour, features: &EniFeatures, settings: &Settings, today: &mut
     }
     today.own.extend(&hour.own);
     today.listeners.extend(&features.listeners);
-    for (key, traffic) in &features.destinations {
-        if today.destinations.len() >= DESTINATIONS_PER_ENI_DAY_MAX && !today.destinations.contains_key(key) {
-            continue;
-        }
-        let at = today
-            .destinations
-            .entry(key.clone())
-            .or_insert_with(|| DestinationToday { first_hour: now.0, ..DestinationToday::default() });
-        at.last_hour = now.0;
-        at.hours |= 1 << now.of_day();
-        at.app_bytes = at.app_bytes.saturating_add(traffic.app_bytes);
-    }
-}
-
-/// Takes in what may be learned of the hour: all but the subjects that stood out. The pools take
-/// in everything: they say how often series stand out, and a pool that left out what it raised
-/// would believe its own alarms.
-fn learn(
-    features: &EniFeatures,
-    held: &HeldBack,
-    model: &EniModel,
-    now: Hour,
-    tier: Tier,
-    today: &mut EniToday,
-    outcome: &mut HourOutcome,
-) {
-    let mut client = 0_u64;
-    for (key, traffic) in &features.destinations {
-        if let Some(Some(known)) = model.destinations.get(key) {
-            let own_bits = known.own_hour_bits(now.of_day(), Level::of_bytes(traffic.app_bytes));
-            outcome.own_bits.push((Pool::DestinationHour, own_bits));
-        }
-        if let Some(at) = today.destinations.get_mut(key) {
-            at.sustained = at.sustained.max(Level::of_bytes(traffic.sustained_bytes));
-        }
-        if held.subjects.contains(&Subject::Destination(key.clone())) {
-            continue;
-        }
-        client = client.saturating_add(traffic.app_bytes);
-        today.ports.extend(traffic.ports.iter().take(PORTS_PER_ENI_MAX));
-        if let Some((event, _)) = traffic.rare {
-            outcome.rare[event as usize] = true;
-        }
-        if traffic.app_bytes >= balance::LEARN_BYTES {
-            today.balance.add(producer_consumer_ratio(traffic.app_bytes, traffic.ingress_app_bytes));
-        }
-        if let Some(at) = today.destinations.get_mut(key) {
-            at.learned_hours[now.of_day()] = HourLevel::of_bytes(traffic.app_bytes);
-            at.learned_sustained = at.learned_sustained.max(HourLevel::of_bytes(traffic.sustained_bytes));
-            at.learned_bytes = at.learned_bytes.saturating_add(traffic.app_bytes);
-        }
-    }
-    let most = |keep: &dyn Fn(&Prefix) -> bool| {
-        features.served.iter().filter(|(p, _)| keep(p)).map(|(_, t)| t.app_bytes).max().unwrap_or(0)
-    };
-    let served = most(&|prefix| !held.subjects.contains(&Subject::Served(*prefix)));
-    let spread_held = held.subjects.contains(&Subject::Spread);
-    let (bytes, fan_out, rejected) =
-        (Level::of_bytes, Level::of_count(features.fan_out), Level::of_count(features.rejected_fan_out));
-    // What was seen, and what may be learned of it.
-    let levels = [
-        (Series::Client, Pool::Client, bytes(features.client_app_bytes), Some(bytes(client))),
-        (Series::ServedTop, Pool::ServedTop, bytes(most(&|_| true)), Some(bytes(served))),
-        (Series::FanOut, Pool::FanOut, fan_out, (!spread_held).then_some(fan_out)),
-        (Series::RejectedFanOut, Pool::RejectedFanOut, rejected, (!spread_held).then_some(rejected)),
-    ];
-    let at = now.of_day();
-    today.samples.seen |= 1 << at;
-    for (series, pool, seen, learned) in levels {
-        let of_series = &model.series[series as usize];
-        // A held-back hour leaves the expected value in its place: the series has no gap.
-        let learned = learned.unwrap_or_else(|| of_series.expected(at));
-        today.samples.levels[series as usize][at] = learned;
-        if tier > Tier::Learning {
-            outcome.own_bits.push((pool, of_series.own_bits(at, seen)));
-        }
-    }
-}
-
-/// How new a destination is, or `None` when it is known or nothing can be said yet.
-fn novelty(
-    key: &DestinationKey,
-    context: &EniContext<'_>,
-    group: &str,
-    tier: Tier,
-    now: Hour,
-) -> Option<Novelty> {
-    if let Some(known) = context.model.destinations.get(key) {
-        // Without a volume model, one touch a day ahead must not make a destination familiar.
-        let first = context.history.and_then(|h| h.destinations.get(key)).map_or(now.0, |d| d.first_hour);
-        if known.is_some() || first + AGED_HOURS <= now.0 {
-            return None;
-        }
-    }
-    if tier == Tier::Learning && context.fleet_history.is_some_and(|f| f.is_known_to(key, group, now)) {
-        // A new member of a group does what the group does.
-        return None;
-    }
-    if key.parent().is_some_and(|parent| context.model.parents.contains_key(&parent)) {
-        return Some(Novelty::InKnownNetwork);
-    }
-    let known = context.fleet_history.is_some_and(|f| f.is_known(key, now));
-    Some(if known { Novelty::KnownToOthers } else { Novelty::NewToAll })
-}
-
-/// The units of an hour.
-fn units(
-    hour: &EniHour,
-    features: &EniFeatures,
-    context: &EniContext<'_>,
-    today: &mut EniToday,
-    tier: Tier,
-) -> Vec<Unit> {
-    let now = hour.hour;
-    let seen = hour.coverage.seen_share().max(SEEN_MIN);
-    let unit = |subject, kind| Unit { subject, kind, hour_of_day: now.of_day(), tier, seen };
-    let refused = refused(features, today, now);
-    let speaker = speaker(features, context.model, now.of_day());
-    let group = Arc::clone(&today.group);
-    let mut units = Vec::new();
-    for (key, traffic) in &features.destinations {
-        let novelty = novelty(key, context, &group, tier, now);
-        // Beyond the day's bound a destination is judged by its hour alone.
-        let lived = today.destinations.get_mut(key);
-        let (day_app_bytes, stay, (unbroken, evenness)) = match lived {
-            Some(lived) => {
-                lived.novelty = novelty;
-                let stay = stay(key, lived, context, tier);
-                (lived.app_bytes, stay, contacts(lived, traffic.minutes, hour))
-            }
-            None => (traffic.app_bytes, None, (None, None)),
-        };
-        let is_own = tier > Tier::Learning && !context.fleet.adopted.contains(key);
-        let is_new = matches!(novelty, Some(Novelty::KnownToOthers | Novelty::NewToAll));
-        let kind = UnitKind::Destination {
-            app_bytes: traffic.app_bytes,
-            day_app_bytes,
-            ingress_app_bytes: traffic.ingress_app_bytes,
-            paired: traffic.ingress_packets > 0,
-            novelty,
-            rare: traffic.rare,
-            rest_app_bytes: (speaker == Some(key))
-                .then_some(features.client_app_bytes.saturating_sub(traffic.app_bytes)),
-            stay,
-            evenness,
-            unbroken_minutes: unbroken.filter(|_| is_own),
-            sustained_bytes: traffic.sustained_bytes,
-            refused: probe::is_probe(refused, traffic.app_bytes, is_new).then_some(refused),
-            model: context.model.destinations.get(key).and_then(Clone::clone),
-        };
-        units.push(unit(Subject::Destination(key.clone()), kind));
-    }
-    for (prefix, traffic) in &features.served {
-        units.push(unit(Subject::Served(*prefix), UnitKind::Served { app_bytes: traffic.app_bytes }));
-    }
-    // While an ENI is learning, all it meets is new and their number says nothing.
-    let mut met: Vec<(Novelty, u64)> = match tier {
-        Tier::Learning => Vec::new(),
-        _ => today.destinations.values().filter_map(|d| d.novelty.map(|n| (n, d.app_bytes))).collect(),
-    };
-    met.sort_unstable_by_key(|(class, bytes)| (std::cmp::Reverse(*bytes), *class));
-    let app_bytes = new_keys(features, today).fold(0, |sum: u64, (_, t)| sum.saturating_add(t.app_bytes));
-    let (fan_out, rejected_fan_out) = (features.fan_out, features.rejected_fan_out);
-    units.push(unit(Subject::Spread, UnitKind::Spread { met, fan_out, rejected_fan_out, app_bytes }));
-    units
 }
 
 /// Attempts refused in this hour and the one before; the day begins without one.
-fn refused(features: &EniFeatures, today: &mut EniToday, now: Hour) -> u64 {
-    let (hour, before) = today.refused;
+fn refused(features: &EniFeatures, last: &mut (u32, u64), now: Hour) -> u64 {
+    let (hour, before) = *last;
     let before = if hour + 1 == now.0 { before } else { 0 };
     if features.refused > 0 {
-        today.refused = (now.0, features.refused);
+        *last = (now.0, features.refused);
     }
     features.refused + before
 }
 
-/// What a destination that was met on an earlier day has come to; none while the ENI is learning,
-/// when all it meets is new, and none when several ENIs have taken to it: that is a deploy.
-fn stay(
-    key: &DestinationKey,
-    lived: &DestinationToday,
-    context: &EniContext<'_>,
+/// The units of an hour, one after the other.
+struct Scoring<'a> {
+    hour: &'a EniHour,
+    context: &'a EniContext<'a>,
+    group: &'a str,
+    against: Against<'a>,
+    features: &'a EniFeatures,
     tier: Tier,
-) -> Option<Stay> {
-    let young = context.history.and_then(|h| h.young.get(key))?;
-    if tier == Tier::Learning || context.fleet.adopted.contains(key) {
-        return None;
-    }
-    Some(Stay {
-        earlier_app_bytes: young.app_bytes,
-        days: young.days + 1,
-        hours: young.hours + lived.hours.count_ones(),
-    })
+    seen: f64,
+    /// Attempts that were refused lately.
+    refused: u64,
+    is_released: &'a dyn Fn(&Subject) -> bool,
+    /// Room for the evidence of a unit, and for the intervals of a day.
+    evidence: Vec<Evidence>,
+    intervals: Vec<u32>,
+    outcome: HourOutcome,
 }
 
-/// For how many minutes a new destination was contacted without a gap, and how evenly, since
-/// midnight.
-fn contacts(lived: &mut DestinationToday, minutes: u64, hour: &EniHour) -> (Option<u32>, Option<Evenness>) {
-    if lived.novelty.is_none() {
-        return (None, None);
-    }
-    let all = lived.minutes.get_or_insert_default();
-    all[hour.hour.of_day()] |= minutes;
-    let set = || {
-        all.iter()
-            .zip(0..)
-            .flat_map(|(minutes, hour)| stretch::set_minutes(*minutes).map(move |minute| hour * 60 + minute))
-    };
-    let interval_seconds = hour.coverage.interval_seconds;
-    lived.unbroken_minutes = stretch::longest_minutes(set(), interval_seconds).max(lived.unbroken_minutes);
-    // Most are met in a minute or two, and are done with before anything is collected.
-    let occupied: u32 = all.iter().map(|minutes| minutes.count_ones()).sum();
-    let is_enough = occupied as usize >= beacon::OCCUPIED_MIN;
-    let evenness = if is_enough { beacon::evenness(set(), u32::from(interval_seconds)) } else { None };
-    (Some(lived.unbroken_minutes), evenness)
-}
-
-/// The destination that contributes most of what is above the usual: it speaks for the ENI.
-fn speaker<'a>(
-    features: &'a EniFeatures,
-    model: &EniModel,
-    hour_of_day: usize,
-) -> Option<&'a DestinationKey> {
-    let excess = |key: &DestinationKey, traffic: &KeyHour| {
-        let usual = model.destinations.get(key).and_then(Option::as_ref);
-        let usual = usual.map_or(0.0, |m| m.expected_hour_bytes(hour_of_day));
-        traffic.app_bytes as f64 - usual
-    };
-    let by_excess = features.destinations.iter().map(|(key, t)| (excess(key, t), key));
-    by_excess.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1))).map(|(_, key)| key)
-}
-
-fn new_keys<'a>(
-    features: &'a EniFeatures,
-    today: &'a EniToday,
-) -> impl Iterator<Item = (&'a DestinationKey, &'a KeyHour)> {
-    features
-        .destinations
-        .iter()
-        .filter(|(key, _)| today.destinations.get(*key).is_some_and(|d| d.novelty.is_some()))
-}
-
-/// The traffic behind a unit in this hour.
-fn traffic_of(subject: &Subject, features: &EniFeatures, today: &EniToday) -> KeyHour {
-    match subject {
-        Subject::Destination(_) | Subject::Served(_) => {
-            features.traffic(subject).cloned().unwrap_or_default()
+impl Scoring<'_> {
+    /// Scores destinations, clients and the spread.
+    fn units(&mut self, met: &mut [Met<'_>], days: &mut DestinationsToday) -> HeldBack {
+        let mut held = HeldBack::default();
+        let speaker = met::speaker(met, days, self.hour.hour.of_day());
+        for (at, one) in met.iter_mut().enumerate() {
+            let kind = self.destination(one, days, speaker == Some(at));
+            let (features, hour, sums) = (self.features, self.hour, one.sums);
+            let subject = Subject::Destination(one.key.clone());
+            one.is_held = self.judge(subject, kind, || features.traffic_of(hour, sums));
         }
-        Subject::Spread => {
+        for (prefix, sums) in self.features.served.iter() {
+            let (features, hour) = (self.features, self.hour);
+            let kind = UnitKind::Served { app_bytes: sums.app_bytes };
+            if self.judge(Subject::Served(*prefix), kind, || features.traffic_of(hour, sums)) {
+                held.served.push(*prefix);
+            }
+        }
+        held.spread = self.spread(met, days);
+        if held.spread {
+            met.iter_mut().filter(|one| one.is_new).for_each(|one| one.is_held = true);
+        }
+        held
+    }
+
+    /// What is scored of a destination.
+    fn destination(&mut self, one: &mut Met<'_>, days: &mut DestinationsToday, is_speaker: bool) -> UnitKind {
+        let (key, sums, known) = (one.key, one.sums, one.known(days));
+        let novelty = met::novelty(key, known, self.context, (self.tier, self.group), self.hour);
+        let is_own = self.tier > Tier::Learning && !known.is_adopted;
+        let model = known.model.clone();
+        let (day_app_bytes, stay, (unbroken, evenness)) = match &one.day {
+            OfDay::Followed(place) => {
+                let lived = days.at_mut(*place);
+                lived.novelty = novelty;
+                one.is_new = novelty.is_some();
+                let stay = met::stay(key, lived, self.context, self.tier);
+                let contacts = met::contacts(lived, sums.minutes, self.hour, &mut self.intervals);
+                (lived.app_bytes, stay, contacts)
+            }
+            OfDay::Beyond(_) => (sums.app_bytes, None, (None, None)),
+        };
+        let is_new = matches!(novelty, Some(Novelty::KnownToOthers | Novelty::NewToAll));
+        let refused = probe::is_probe(self.refused, sums.app_bytes, is_new).then_some(self.refused);
+        self.outcome.own_bits.extend(evenness.map(|found| (Pool::Beacon, beacon::own_bits(found))));
+        self.outcome.rare[PROBE_THEN_SUCCESS] |= refused.is_some();
+        UnitKind::Destination {
+            app_bytes: sums.app_bytes,
+            day_app_bytes,
+            ingress_app_bytes: sums.ingress_app_bytes,
+            paired: sums.ingress_packets > 0,
+            novelty,
+            rare: sums.rare,
+            rest_app_bytes: is_speaker
+                .then_some(self.features.client_app_bytes.saturating_sub(sums.app_bytes)),
+            stay,
+            evenness,
+            unbroken_minutes: unbroken.filter(|_| is_own),
+            sustained_bytes: sums.sustained_bytes,
+            refused,
+            model,
+        }
+    }
+
+    /// Scores the spread over the new destinations of the day, and says whether it is held back.
+    fn spread(&mut self, met: &[Met<'_>], days: &DestinationsToday) -> bool {
+        // While an ENI is learning, all it meets is new and their number says nothing.
+        let mut new_today: Vec<(Novelty, u64)> = match self.tier {
+            Tier::Learning => Vec::new(),
+            _ => days.iter().filter_map(|(_, d)| d.novelty.map(|class| (class, d.app_bytes))).collect(),
+        };
+        new_destination::rank(&mut new_today);
+        let new = || met.iter().filter(|one| one.is_new).map(|one| one.sums);
+        let kind = UnitKind::Spread {
+            met: new_today,
+            fan_out: self.features.fan_out,
+            rejected_fan_out: self.features.rejected_fan_out,
+            app_bytes: new().fold(0, |sum: u64, sums| sum.saturating_add(sums.app_bytes)),
+        };
+        let (features, hour) = (self.features, self.hour);
+        let is_held = self.judge(Subject::Spread, kind, || {
             let mut all = KeyHour::default();
-            new_keys(features, today).for_each(|(_, traffic)| all.merge(traffic));
+            new().for_each(|sums| all.merge(&features.traffic_of(hour, sums)));
             all
+        });
+        if let Some(Scored { unit: Unit { kind: UnitKind::Spread { met, .. }, .. }, .. }) =
+            self.outcome.scored.last_mut()
+        {
+            met.sort_unstable_by(new_destination::largest_first);
         }
+        is_held
+    }
+
+    /// Scores a unit, keeps it when it is worth it, and says whether it is held back.
+    fn judge(&mut self, subject: Subject, kind: UnitKind, traffic: impl FnOnce() -> KeyHour) -> bool {
+        let unit =
+            Unit { subject, kind, hour_of_day: self.hour.hour.of_day(), tier: self.tier, seen: self.seen };
+        self.outcome.units += 1;
+        let score = unit.score_into(&mut self.evidence, &self.against);
+        let stands_out = score.risk >= QUARANTINE_BITS || score.severity >= Severity::High;
+        let is_held = stands_out && self.tier > Tier::Learning && !(self.is_released)(&unit.subject);
+        if score.risk >= KEEP_BITS || score.severity >= Severity::High {
+            let (evidence, traffic) = (self.evidence.clone(), traffic());
+            self.outcome.scored.push(Scored { unit, evidence, score, traffic, tier: self.tier });
+        }
+        is_held
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::budget::{DayScores, Threshold};
 use super::evidence::Family;
-use super::features::KeyHour;
 use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
 use super::score::{Score, Severity};
 use super::suppress::{Matched, Suppressions};
 use super::told::{Cause, Recent, Told};
+use super::traffic::KeyHour;
 use super::unit::{Subject, UnitKind};
 use crate::baseline::destination::DestinationKey;
 use crate::baseline::eni::Tier;
@@ -205,9 +205,9 @@ impl Incidents {
         let of_eni = self.open.range_mut((hour.id.clone(), lowest)..);
         for ((_, subject), incident) in of_eni.take_while(|((eni, _), _)| *eni == hour.id) {
             if !scored.contains(subject)
-                && let Some(traffic) = outcome.features.traffic(subject)
+                && let Some(traffic) = outcome.features.traffic(hour, subject)
             {
-                incident.traffic.merge(traffic);
+                incident.traffic.merge(&traffic);
                 incident.hours.push(now);
                 incident.cover(hour);
             }

@@ -26,38 +26,36 @@ pub fn evidence(
     hour_of_day: usize,
     model: &DestinationModel,
     fleet: &FleetModel,
-) -> Vec<Evidence> {
-    if hour_app_bytes < FLOOR_BYTES {
-        return Vec::new();
-    }
-    let (hour, day) = (Level::of_bytes(hour_app_bytes), Level::of_bytes(day_app_bytes));
-    let hour_p = fleet.per_eni_hour(Pool::DestinationHour, model.own_hour_bits(hour_of_day, hour));
-    let day_p = fleet.per_eni_hour(Pool::DestinationDay, model.own_day_bits(day));
-    let mut all = vec![
-        Evidence {
+) -> impl Iterator<Item = Evidence> {
+    let is_enough = hour_app_bytes >= FLOOR_BYTES;
+    let spoken = is_enough.then(|| {
+        let (hour, day) = (Level::of_bytes(hour_app_bytes), Level::of_bytes(day_app_bytes));
+        let hour_p = fleet.per_eni_hour(Pool::DestinationHour, model.own_hour_bits(hour_of_day, hour));
+        let day_p = fleet.per_eni_hour(Pool::DestinationDay, model.own_day_bits(day));
+        let of_hour = Evidence {
             detector: Detector::KnownDestinationHour,
             p: hour_p,
             observed: hour_app_bytes as f64,
             expected: model.expected_hour_bytes(hour_of_day),
             n: u64::from(model.hours()),
-        },
-        Evidence {
+        };
+        let of_day = Evidence {
             detector: Detector::KnownDestinationDay,
             p: day_p,
             observed: day_app_bytes as f64,
             expected: model.expected_day_bytes(),
             n: u64::from(model.days()),
-        },
-    ];
-    if sustained_bytes >= SUSTAINED_BYTES_MIN {
-        let own_bits = model.sustained_bits(Level::of_bytes(sustained_bytes));
-        all.push(Evidence {
+        };
+        let sustained = (sustained_bytes >= SUSTAINED_BYTES_MIN).then(|| Evidence {
             detector: Detector::KnownDestinationSustained,
-            p: fleet.per_eni_hour(Pool::Sustained, own_bits).max(SUSTAINED_P_MIN),
+            p: fleet
+                .per_eni_hour(Pool::Sustained, model.sustained_bits(Level::of_bytes(sustained_bytes)))
+                .max(SUSTAINED_P_MIN),
             observed: sustained_bytes as f64,
             expected: model.expected_sustained_bytes(),
             n: u64::from(model.days()),
         });
-    }
-    all
+        [Some(of_hour), Some(of_day), sustained]
+    });
+    spoken.into_iter().flatten().flatten()
 }

@@ -7,6 +7,8 @@
 //! day damps itself. Several at once: the j-th largest of the day against a geometric count of
 //! destinations at least that large, best j of 2, 4, 8, ... corrected for the choice.
 
+use std::cmp::Ordering;
+
 use super::evidence::{Detector, Evidence};
 use crate::baseline::eni::{Novelty, NoveltyModel};
 use crate::baseline::fleet::NoveltyPrior;
@@ -14,8 +16,12 @@ use crate::baseline::level::{Level, bytes_of};
 use crate::baseline::sized_rate::shrunk_per_hour;
 
 const HOURS_PER_DAY: f64 = 24.0;
+/// Numbers of new destinations that are asked about are powers of two below 2 to this.
+const COUNTS_LOG2_END: u32 = 12;
 /// Application bytes of a day below which several new destinations raise nothing.
 const SEVERAL_FLOOR_BYTES: u64 = 1 << 20;
+/// New destinations of an ENI from which their sizes say what is usual for it.
+const OWN_SIZES_MIN: u32 = 8;
 
 /// New destinations of a class an hour with at least `size` each.
 pub fn rate(class: Novelty, size: Level, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
@@ -39,20 +45,33 @@ pub fn evidence(class: Novelty, day_app_bytes: u64, own: &NoveltyModel, prior: &
 /// Median first-day bytes of a new destination of this class, for the alert.
 fn usual_bytes(class: Novelty, own: &NoveltyModel, prior: &NoveltyPrior) -> f64 {
     let sizes = &own.sizes[class as usize];
-    let survival = |level: Level| {
-        if sizes.n() >= 8 { sizes.survival(level) } else { prior.survival(class, level) }
-    };
-    let middle = (0..160).map(|quarter| Level(quarter * 256)).find(|level| survival(*level) <= 0.5);
-    bytes_of(middle.unwrap_or(Level(0)).log2())
+    let middle = if sizes.n() >= OWN_SIZES_MIN { sizes.median() } else { prior.median(class) };
+    bytes_of(middle.log2())
 }
 
-/// Evidence of several new destinations in a day, given their classes and bytes so far, largest
-/// first; `None` for fewer than two.
+/// The order of new destinations: the most application bytes first.
+pub fn largest_first(a: &(Novelty, u64), b: &(Novelty, u64)) -> Ordering {
+    b.1.cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+/// Puts the 2nd, 4th, 8th, ... largest of new destinations in their places, which is all that
+/// [`several`] asks; a crawler meets thousands.
+pub fn rank(met: &mut [(Novelty, u64)]) {
+    let mut rest = met;
+    for count in (1..COUNTS_LOG2_END).rev().map(|k| 1_usize << k) {
+        if count <= rest.len() {
+            (rest, _, _) = rest.select_nth_unstable_by(count - 1, largest_first);
+        }
+    }
+}
+
+/// Evidence of several new destinations in a day, given their classes and bytes so far, in the order
+/// of [`rank`] or all in order; `None` for fewer than two.
 pub fn several(met: &[(Novelty, u64)], own: &NoveltyModel, prior: &NoveltyPrior) -> Option<Evidence> {
     if met.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)) < SEVERAL_FLOOR_BYTES {
         return None;
     }
-    let counts: Vec<usize> = (1..12).map(|k| 1_usize << k).filter(|&j| j <= met.len()).collect();
+    let counts: Vec<usize> = (1..COUNTS_LOG2_END).map(|k| 1_usize << k).filter(|&j| j <= met.len()).collect();
     let best = counts
         .iter()
         .map(|&j| {
@@ -124,6 +143,22 @@ mod tests {
         let all = several(&forty, &quiet(), &prior()).unwrap().p;
         assert!(all < one / 1000.0, "{one} {all}");
         assert!(several(&forty[..1], &quiet(), &prior()).is_none());
+    }
+
+    #[test]
+    fn ranked_destinations_are_those_of_the_sorted_at_powers_of_two() {
+        for n in [0_u64, 1, 2, 3, 9, 100, 5000] {
+            let class = |at: u64| Novelty::ALL[at as usize % 3];
+            let mut met: Vec<_> = (0..n).map(|at| (class(at), (at * 7919 % 1009) << 12)).collect();
+            let mut sorted = met.clone();
+            sorted.sort_unstable_by(largest_first);
+            rank(&mut met);
+            for at in (1..12).map(|k| (1 << k) - 1).filter(|at| *at < met.len()) {
+                assert_eq!(met[at], sorted[at], "{n} {at}");
+            }
+            let p = |met: &[_]| several(met, &quiet(), &prior()).map(|found| found.p.to_bits());
+            assert_eq!(p(&met), p(&sorted));
+        }
     }
 
     #[test]

@@ -14,11 +14,47 @@ pub fn set_minutes(mut minutes: u64) -> impl Iterator<Item = u32> {
     })
 }
 
+/// Minutes of one interval.
+fn width_minutes(interval_seconds: u16) -> u32 {
+    u32::from(interval_seconds / 60).max(1)
+}
+
+/// The intervals of `interval_seconds` in which any of `minutes` lies, into `intervals`; both ascend.
+pub fn occupied(minutes: impl Iterator<Item = u32>, interval_seconds: u16, intervals: &mut Vec<u32>) {
+    let width = width_minutes(interval_seconds);
+    intervals.clear();
+    intervals.extend(minutes.map(|minute| minute / width));
+    intervals.dedup();
+}
+
+/// The same of the hours of a day, ascending, each with its minutes.
+pub fn occupied_of_day(
+    hours: impl Iterator<Item = (u32, u64)>,
+    interval_seconds: u16,
+    intervals: &mut Vec<u32>,
+) {
+    let width = width_minutes(interval_seconds);
+    intervals.clear();
+    for (hour, minutes) in hours {
+        for minute in set_minutes(minutes) {
+            let interval = (hour * 60 + minute) / width;
+            if intervals.last() != Some(&interval) {
+                intervals.push(interval);
+            }
+        }
+    }
+}
+
 /// Longest run of occupied intervals of `interval_seconds`, in minutes; `minutes` ascend.
 pub fn longest_minutes(minutes: impl Iterator<Item = u32>, interval_seconds: u16) -> u32 {
-    let width = u32::from(interval_seconds / 60).max(1);
+    let width = width_minutes(interval_seconds);
+    longest_run_minutes(minutes.map(|minute| minute / width), interval_seconds)
+}
+
+/// The same of intervals, ascending.
+pub fn longest_run_minutes(intervals: impl Iterator<Item = u32>, interval_seconds: u16) -> u32 {
     let (mut longest, mut run, mut last) = (0, 0, None);
-    for interval in minutes.map(|minute| minute / width) {
+    for interval in intervals {
         run = match last {
             Some(last) if last == interval => run,
             Some(last) if last + 1 == interval => run + 1,
@@ -27,7 +63,7 @@ pub fn longest_minutes(minutes: impl Iterator<Item = u32>, interval_seconds: u16
         last = Some(interval);
         longest = longest.max(run);
     }
-    longest * width
+    longest * width_minutes(interval_seconds)
 }
 
 /// Bytes of an hour with one peer, weighted by the square of the share of the hour for which they
@@ -36,8 +72,12 @@ pub fn longest_minutes(minutes: impl Iterator<Item = u32>, interval_seconds: u16
 /// few are followed by another to the same address at once. Of the powers 0 to 2, tried on five
 /// simulated fleets, the square put ten times the usual to a familiar address highest.
 pub fn sustained_bytes(app_bytes: u64, minutes: u64, interval_seconds: u16) -> u64 {
-    let minutes = u128::from(longest_minutes(set_minutes(minutes), interval_seconds).min(60));
-    (u128::from(app_bytes) * minutes * minutes / 3600) as u64
+    let minutes = u64::from(longest_minutes(set_minutes(minutes), interval_seconds).min(60));
+    let weight = minutes * minutes;
+    match app_bytes.checked_mul(weight) {
+        Some(weighted) => weighted / 3600,
+        None => (u128::from(app_bytes) * u128::from(weight) / 3600) as u64,
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +95,18 @@ mod tests {
         assert_eq!(longest(&[7, 8, 9, 30], 60), 3);
         assert_eq!(longest(&[3, 19, 20, 21, 59], 600), 30);
         assert_eq!(longest(&[59, 60, 61], 60), 3, "across an hour");
+    }
+
+    #[test]
+    fn the_intervals_of_a_day_are_those_of_its_minutes() {
+        let hours = [(0, 1 << 59 | 0b11), (1, 1), (2, 0), (23, 1 << 7 | 1 << 8)];
+        let (mut of_day, mut of_minutes) = (Vec::new(), Vec::new());
+        for interval_seconds in [60, 600] {
+            occupied_of_day(hours.into_iter(), interval_seconds, &mut of_day);
+            occupied([0, 1, 59, 60, 1387, 1388].into_iter(), interval_seconds, &mut of_minutes);
+            assert_eq!(of_day, of_minutes);
+        }
+        assert_eq!(of_day, [0, 5, 6, 138]);
     }
 
     #[test]

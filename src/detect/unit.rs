@@ -130,15 +130,24 @@ pub struct Against<'a> {
 impl Unit {
     /// Evidence and score: a pure function of the unit and what it is compared with.
     pub fn score(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {
-        let evidence = self.evidence(against);
-        let score = self.combined(&evidence, against);
+        let mut evidence = Vec::new();
+        let score = self.score_into(&mut evidence, against);
         (evidence, score)
+    }
+
+    /// The same, with the evidence in place of what `evidence` holds: of the units of an hour few
+    /// are worth a list of their own.
+    pub(super) fn score_into(&self, evidence: &mut Vec<Evidence>, against: &Against<'_>) -> Score {
+        evidence.clear();
+        self.add_evidence(evidence, against);
+        self.combined(evidence, against)
     }
 
     /// The same from what can only grow while the hour goes on: what an hour that is still open
     /// is already worth, and will be at least when it closes.
     pub fn score_so_far(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {
-        let mut evidence = self.evidence(against);
+        let mut evidence = Vec::new();
+        self.add_evidence(&mut evidence, against);
         evidence.retain(|found| found.detector.only_grows());
         let score = self.combined(&evidence, against);
         (evidence, score)
@@ -179,7 +188,7 @@ impl Unit {
         }
     }
 
-    fn evidence(&self, against: &Against<'_>) -> Vec<Evidence> {
+    fn add_evidence(&self, all: &mut Vec<Evidence>, against: &Against<'_>) {
         let Against { eni, fleet, prior, volume_floor_bytes: floor, .. } = *against;
         let series = |s: Series| &eni.series[s as usize];
         match &self.kind {
@@ -198,7 +207,6 @@ impl Unit {
                 refused,
                 model,
             } => {
-                let mut all = Vec::new();
                 if let Some(class) = novelty {
                     all.push(new_destination::evidence(*class, *day_app_bytes, &eni.novelty, prior));
                 }
@@ -245,11 +253,10 @@ impl Unit {
                         .filter(|refused| probe::is_probe(*refused, *app_bytes, true))
                         .map(|refused| probe::evidence(refused, fleet)),
                 );
-                all
             }
             UnitKind::Served { app_bytes } => {
                 let top = series(Series::ServedTop);
-                served::evidence(*app_bytes, self.hour_of_day, floor, top, fleet).into_iter().collect()
+                all.extend(served::evidence(*app_bytes, self.hour_of_day, floor, top, fleet));
             }
             UnitKind::Spread { met, fan_out, rejected_fan_out, .. } => {
                 let fan = |detector, pool, count, of| {
@@ -263,7 +270,7 @@ impl Unit {
                     *rejected_fan_out,
                     Series::RejectedFanOut,
                 );
-                several.into_iter().chain(contacted).chain(rejected).collect()
+                all.extend(several.into_iter().chain(contacted).chain(rejected));
             }
         }
     }

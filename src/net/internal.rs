@@ -24,6 +24,7 @@ const RESERVED: [(&str, &str); 14] = [
 /// on-premises prefixes that are publicly routable).
 #[derive(Clone, Debug)]
 pub struct InternalNetworks {
+    /// Sorted, none inside another: at most one can hold a peer.
     prefixes: Vec<Prefix>,
 }
 
@@ -32,14 +33,17 @@ impl InternalNetworks {
     pub fn new(configured: &[Prefix]) -> Self {
         let reserved = RESERVED.iter().map(|(text, _)| text.parse().expect("the table above holds prefixes"));
         let mut prefixes: Vec<Prefix> = reserved.chain(configured.iter().copied()).collect();
+        // Wider ones come before those inside them.
         prefixes.sort_unstable();
-        prefixes.dedup();
+        prefixes.dedup_by(|inner, outer| outer.len128() <= inner.len128() && outer.contains(inner.addr()));
         Self { prefixes }
     }
 
     /// Whether traffic to `peer` leaves: no internal range contains it.
     pub fn is_external(&self, peer: Prefix) -> bool {
-        !self.prefixes.iter().any(|p| p.len128() <= peer.len128() && p.contains(peer.addr()))
+        let after = self.prefixes.partition_point(|p| p.addr() <= peer.addr());
+        let nearest = self.prefixes[..after].last();
+        !nearest.is_some_and(|p| p.len128() <= peer.len128() && p.contains(peer.addr()))
     }
 }
 
@@ -86,6 +90,17 @@ mod tests {
         assert!(!inside.is_external(host("203.0.113.77")));
         assert!(!inside.is_external(host("2001:db8:1::/48")));
         assert!(inside.is_external(host("203.0.114.1")));
+    }
+
+    #[test]
+    fn a_range_inside_another_hides_nothing_of_it() {
+        let inside =
+            InternalNetworks::new(&[host("203.0.0.0/16"), host("203.0.113.0/24"), host("10.1.0.0/16")]);
+        for text in ["203.0.112.255", "203.0.113.9", "203.0.114.1", "203.0.255.255", "10.0.0.1", "10.200.0.1"]
+        {
+            assert!(!inside.is_external(host(text)), "{text}");
+        }
+        assert!(inside.is_external(host("203.1.0.0")) && inside.is_external(host("202.255.255.255")));
     }
 
     #[test]

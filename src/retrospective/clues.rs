@@ -127,7 +127,7 @@ pub(super) struct Rest<'a> {
     /// Balances of all ENIs.
     pub(super) fleet_balance: &'a BalanceCounts,
     /// Aggregation interval, seconds.
-    pub(super) interval_seconds: u32,
+    pub(super) interval_seconds: u16,
     /// Ports of its destinations.
     pub(super) ports: &'a Ports,
     /// Ports of the destinations of all ENIs.

@@ -188,7 +188,7 @@ fn rank_eni(
         hours: &hours,
         balance: &balances(destinations),
         fleet_balance: &fleet.balance,
-        interval_seconds: u32::from(eni.interval_seconds),
+        interval_seconds: eni.interval_seconds,
         ports: &ports,
         fleet_ports: &fleet.ports,
     };

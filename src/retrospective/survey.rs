@@ -121,8 +121,8 @@ impl Survey {
             if part.is_none() {
                 app_bytes = app_bytes.saturating_add(features.client_app_bytes);
             }
-            for (key, traffic) in &features.destinations {
-                eni.add(part, key, hour.hour, traffic);
+            for (key, sums) in features.destinations.iter() {
+                eni.add(part, key, hour.hour, &features.traffic_of(&hour, sums));
             }
         }
         eni.hours.insert(hour.hour, app_bytes);
