@@ -26,7 +26,8 @@ pub static SNAPSHOTS: Table = Table {
         Column::new("active_hours", Kind::Int64, "hours", "with coverage in the look-back"),
         Column::new("destinations", Kind::Int64, "", "destinations remembered"),
         Column::new("usual_max_bytes", Kind::Int64, "bytes/hour", "99th percentile of hourly client egress"),
-        Column::new("state", Kind::Text, "", "the history as canonical JSON; its hash is on every alert"),
+        Column::new("state", Kind::Text, "", "the history as canonical JSON; its hash is on every alert")
+            .varied(),
     ],
     doc: "The baseline of each day: what every ENI and account was compared with.",
 };
