@@ -12,7 +12,7 @@ pub static ALERTS: Table = Table {
     name: "alerts",
     partitions: &["account", "region", "date"],
     columns: &[
-        Column::new("id", Kind::Text, "", "stable id of the incident"),
+        Column::new("id", Kind::Text, "", "stable id of the incident").varied(),
         Column::new("revision", Kind::Int64, "", "1 when first scored, raised as it grew"),
         Column::nullable("continues", Kind::Text, "", "id of the incident it continues"),
         Column::new("eni", Kind::Text, "", "ENI"),
@@ -51,11 +51,11 @@ pub static ALERTS: Table = Table {
         Column::new("guardduty", Kind::Text, "", "agrees, silent, not_applicable, not_given or alone"),
         Column::new("guardduty_bits", Kind::Double, "bits", "what GuardDuty adds to the score"),
         Column::new("guardduty_findings", Kind::TextList, "", "ARNs of its findings, strongest first"),
-        Column::new("sentence", Kind::Text, "", "the incident in one sentence"),
+        Column::new("sentence", Kind::Text, "", "the incident in one sentence").varied(),
         Column::new("snapshot_hash", Kind::Text, "", "hash of the baseline snapshot"),
         Column::new("config_hash", Kind::Text, "", "hash of the configuration behind the score"),
         Column::new("version", Kind::Text, "", "version of outflow"),
-        Column::new("json", Kind::Text, "", "the whole alert, one line of the JSONL contract"),
+        Column::new("json", Kind::Text, "", "the whole alert, one line of the JSONL contract").varied(),
     ],
     doc: "One row per incident, sent or kept back, with the reason.",
 };

@@ -61,15 +61,15 @@ impl DayWriter {
         }
         open.last = Some((hour.hour, hour.id.clone()));
         open.coverage.row(|row| coverage::fill(row, hour))?;
-        if hour.flows.is_sorted_by_key(flow_order) {
-            return hour
-                .flows
-                .iter()
-                .try_for_each(|flow| open.hourly.row(|row| hourly::fill(row, hour, flow)));
-        }
-        let mut flows: Vec<_> = hour.flows.iter().collect();
-        flows.sort_by_key(|flow| flow_order(flow));
-        flows.into_iter().try_for_each(|flow| open.hourly.row(|row| hourly::fill(row, hour, flow)))
+        let mut sorted = Vec::new();
+        let flows = if hour.flows.is_sorted_by_key(flow_order) {
+            &hour.flows
+        } else {
+            sorted.clone_from(&hour.flows);
+            sorted.sort_by_key(flow_order);
+            &sorted
+        };
+        open.hourly.rows(flows, |row, flows| hourly::fill(row, hour, flows))
     }
 
     /// Appends what the objects of a closed hour were. Hours come in ascending order.

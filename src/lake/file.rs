@@ -9,11 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
-
+use super::encode::{BATCH_ROWS, Encoder};
 use super::error::LakeError;
 use super::rows::{Row, RowError, Rows};
 use super::shipping::Shipping;
@@ -24,31 +20,8 @@ use crate::limits::LAKE_SYNCS_MAX;
 pub(super) const FILE_NAME: &str = "part-0.parquet";
 /// Its name while it is written. Hive, Athena and Spark ignore names with a leading dot.
 pub(super) const TEMP_NAME: &str = ".part-0.parquet.tmp";
-/// Names the writer in the footer; raised only when the layout changes, so that a new release
-/// writes the same bytes.
-const CREATED_BY: &str = "outflow version 1.0.0 (build lake)";
-/// Rows per row group: some MB, so that hundreds of partitions can be open and Athena still
-/// reads large pieces.
-const ROW_GROUP_ROWS: usize = 65_536;
-/// Rows handed to the encoder at once. Part of the layout, as page limits are looked at per batch.
-const BATCH_ROWS: usize = 8_192;
 /// Bytes kept back before the file is touched.
 const APPEND_BYTES: usize = 1 << 20;
-
-pub(super) fn properties(table: &Table) -> WriterProperties {
-    let properties = WriterProperties::builder()
-        .set_created_by(CREATED_BY.to_owned())
-        .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(None);
-    let varied = table.columns.iter().filter(|column| column.is_varied);
-    varied
-        .fold(properties, |properties, column| {
-            properties.set_column_dictionary_enabled(ColumnPath::from(column.name), false)
-        })
-        .build()
-}
 
 /// A temporary file that is gone unless it was moved to its place.
 struct Temp {
@@ -103,7 +76,7 @@ impl Write for AppendFile {
 /// Writes one file of one table, row by row.
 pub struct TableWriter {
     rows: Rows,
-    writer: ArrowWriter<AppendFile>,
+    writer: Encoder<AppendFile>,
     path: PathBuf,
     shipping: Option<Arc<Shipping>>,
 }
@@ -119,10 +92,8 @@ impl TableWriter {
         let temp = dir.join(TEMP_NAME);
         let file = AppendFile::create(temp.clone()).map_err(LakeError::io("write", &temp))?;
         let path = dir.join(FILE_NAME);
-        let rows = Rows::new(table);
-        let writer = ArrowWriter::try_new(file, rows.schema(), Some(properties(table)))
-            .map_err(LakeError::encode(&path))?;
-        Ok(Self { rows, writer, path, shipping })
+        let writer = Encoder::new(table, file).map_err(LakeError::encode(&path))?;
+        Ok(Self { rows: Rows::new(table), writer, path, shipping })
     }
 
     /// The table it writes.
@@ -136,7 +107,31 @@ impl TableWriter {
     /// When the columns are not the table's, or the file cannot be written.
     pub fn row(&mut self, fill: impl FnOnce(Row<'_>) -> Result<(), RowError>) -> Result<(), LakeError> {
         fill(self.rows.row())?;
-        if self.rows.len() >= BATCH_ROWS { self.encode() } else { Ok(()) }
+        self.encode_when_full()
+    }
+
+    /// Writes several rows together; `fill` gives every column in order for as many of `items` as it
+    /// is called with, and ends the rows.
+    pub(super) fn rows<T>(
+        &mut self,
+        mut items: &[T],
+        fill: impl Fn(Row<'_>, &[T]) -> Result<(), RowError>,
+    ) -> Result<(), LakeError> {
+        while !items.is_empty() {
+            let (now, later) = items.split_at(items.len().min(BATCH_ROWS - self.rows.len()));
+            fill(self.rows.block(now.len()), now)?;
+            self.encode_when_full()?;
+            items = later;
+        }
+        Ok(())
+    }
+
+    fn encode_when_full(&mut self) -> Result<(), LakeError> {
+        if self.rows.len() < BATCH_ROWS {
+            return Ok(());
+        }
+        let batch = self.rows.batch_of_many().map_err(LakeError::encode(&self.path))?;
+        self.writer.write(&batch).map_err(LakeError::encode(&self.path))
     }
 
     /// Encodes the rows that were kept back. Where this is called is part of the layout.
@@ -154,7 +149,7 @@ impl TableWriter {
     /// When the file cannot be written.
     pub fn close(mut self) -> Result<Staged, LakeError> {
         self.encode()?;
-        let mut file = self.writer.into_inner().map_err(LakeError::encode(&self.path))?;
+        let mut file = self.writer.finish().map_err(LakeError::encode(&self.path))?;
         file.append().map_err(LakeError::io("write", &file.temp.path))?;
         Ok(Staged { temp: file.temp, path: self.path, shipping: self.shipping })
     }
@@ -281,6 +276,8 @@ mod tests {
 
     #[test]
     fn row_groups_are_cut_by_rows() {
+        use super::super::encode::CREATED_BY;
+        use parquet::basic::Compression;
         use parquet::file::reader::{FileReader, SerializedFileReader};
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), 150_000).close().unwrap().publish().unwrap();

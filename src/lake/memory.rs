@@ -31,7 +31,7 @@ pub static MEMORY: Table = Table {
             "last day of that incident, or day of the scores",
         ),
         Column::nullable("threshold", Kind::Double, "bits", "of the day that begins; NULL while learning"),
-        Column::new("state", Kind::Text, "", "all of it as JSON"),
+        Column::new("state", Kind::Text, "", "all of it as JSON").varied(),
     ],
     doc: "What each day began with besides its baseline: who was told what, and the threshold.",
 };

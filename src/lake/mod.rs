@@ -22,6 +22,7 @@ mod columns;
 mod coverage;
 mod day;
 mod days;
+mod encode;
 mod error;
 mod export;
 mod fetching;

@@ -17,15 +17,16 @@ pub static OBJECTS: Table = Table {
     partitions: &["account", "region", "date"],
     columns: &[
         Column::new("hour", Kind::TimestampMs, "", "start of the hour that it is part of"),
-        Column::new("object", Kind::Text, "", "its name, as read"),
+        Column::new("object", Kind::Text, "", "its name, as read").varied(),
         Column::new("bytes", Kind::Int64, "bytes", "size as listed, before inflating"),
-        Column::nullable("etag", Kind::Text, "", "entity tag in S3"),
+        Column::nullable("etag", Kind::Text, "", "entity tag in S3").varied(),
         Column::nullable(
             "content_hash",
             Kind::Text,
             "",
             "BLAKE3 of its bytes, 32 hex digits; NULL when it could not be read to its end",
-        ),
+        )
+        .varied(),
     ],
     doc: "One row per object and hour that it holds records of, or is named in: what was read.",
 };

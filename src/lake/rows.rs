@@ -27,6 +27,9 @@ pub struct RowError {
     pub given: String,
 }
 
+/// Room for a text when rows are expected: an id of AWS has 21 bytes.
+const TEXT_BYTES: usize = 24;
+
 enum Builder {
     Text(StringBuilder),
     Bool(BooleanBuilder),
@@ -38,21 +41,20 @@ enum Builder {
 }
 
 impl Builder {
-    fn new(kind: Kind) -> Self {
-        // Capacity 0: a day can have hundreds of partitions open at once, most of them small.
+    fn new(kind: Kind, rows: usize) -> Self {
         match kind {
-            Kind::Text => Self::Text(StringBuilder::with_capacity(0, 0)),
-            Kind::Bool => Self::Bool(BooleanBuilder::with_capacity(0)),
-            Kind::Int32 => Self::Int32(Int32Builder::with_capacity(0)),
-            Kind::Int64 => Self::Int64(Int64Builder::with_capacity(0)),
-            Kind::Double => Self::Double(Float64Builder::with_capacity(0)),
+            Kind::Text => Self::Text(StringBuilder::with_capacity(rows, rows * TEXT_BYTES)),
+            Kind::Bool => Self::Bool(BooleanBuilder::with_capacity(rows)),
+            Kind::Int32 => Self::Int32(Int32Builder::with_capacity(rows)),
+            Kind::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
+            Kind::Double => Self::Double(Float64Builder::with_capacity(rows)),
             Kind::TimestampMs => {
-                let builder = TimestampMillisecondBuilder::with_capacity(0);
+                let builder = TimestampMillisecondBuilder::with_capacity(rows);
                 Self::TimestampMs(builder.with_data_type(kind.data_type()))
             }
             Kind::TextList => {
-                let texts = StringBuilder::with_capacity(0, 0);
-                Self::TextList(ListBuilder::with_capacity(texts, 0).with_field(list_element()))
+                let texts = StringBuilder::with_capacity(rows, rows * TEXT_BYTES);
+                Self::TextList(ListBuilder::with_capacity(texts, rows).with_field(list_element()))
             }
         }
     }
@@ -80,7 +82,8 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(table: &'static Table) -> Self {
-        let builders = table.columns.iter().map(|column| Builder::new(column.kind)).collect();
+        // Room for no row: a day can have hundreds of partitions open at once, most of them small.
+        let builders = table.columns.iter().map(|column| Builder::new(column.kind, 0)).collect();
         Self { table, schema: table.schema(), builders, len: 0 }
     }
 
@@ -98,7 +101,12 @@ impl Rows {
 
     /// Starts a row; it counts once `Row::end` was reached without error.
     pub(super) fn row(&mut self) -> Row<'_> {
-        Row { rows: self, next: 0, error: None }
+        self.block(1)
+    }
+
+    /// Starts `count` rows that are written together, a column at a time.
+    pub(super) fn block(&mut self, count: usize) -> Row<'_> {
+        Row { rows: self, count, next: 0, error: None }
     }
 
     /// Empties the rows into a batch. Fails when a row ended in error or a NULL stands in a
@@ -108,11 +116,22 @@ impl Rows {
         let columns = self.builders.iter_mut().map(Builder::finish).collect();
         RecordBatch::try_new(self.schema(), columns)
     }
+
+    /// The same, when as many rows are to follow.
+    pub(super) fn batch_of_many(&mut self) -> Result<RecordBatch, ArrowError> {
+        let rows = self.len;
+        let batch = self.batch();
+        let kinds = self.table.columns.iter().map(|column| column.kind);
+        self.builders = kinds.map(|kind| Builder::new(kind, rows)).collect();
+        batch
+    }
 }
 
-/// One row being written: each call gives the next column by name.
+/// One row being written, or several with much in common: each call gives the next column by name,
+/// one value for all of them or, where the name is a plural, one for each.
 pub struct Row<'a> {
     rows: &'a mut Rows,
+    count: usize,
     next: usize,
     error: Option<RowError>,
 }
@@ -132,41 +151,75 @@ macro_rules! give {
 impl Row<'_> {
     /// A text, which may be empty.
     #[must_use]
-    pub fn text(mut self, name: &str, value: &str) -> Self {
-        give!(self, name, Text, b => b.append_value(value))
+    pub fn text(self, name: &str, value: &str) -> Self {
+        let count = self.count;
+        self.texts(name, std::iter::repeat_n(value, count))
+    }
+
+    /// The same, one for each row.
+    #[must_use]
+    pub fn texts<'v>(mut self, name: &str, values: impl IntoIterator<Item = &'v str>) -> Self {
+        give!(self, name, Text, b => values.into_iter().for_each(|value| b.append_value(value)))
     }
 
     /// A text for which empty means absent: NULL.
     #[must_use]
-    pub fn text_or_null(mut self, name: &str, value: &str) -> Self {
-        give!(self, name, Text, b => if value.is_empty() { b.append_null() } else { b.append_value(value) })
+    pub fn text_or_null(self, name: &str, value: &str) -> Self {
+        let count = self.count;
+        self.texts_or_null(name, std::iter::repeat_n(value, count))
     }
 
-    /// A value as it prints, without a String in between.
+    /// The same, one for each row.
     #[must_use]
-    pub fn display(mut self, name: &str, value: &impl Display) -> Self {
-        give!(self, name, Text, b => {
+    pub fn texts_or_null<'v>(mut self, name: &str, values: impl IntoIterator<Item = &'v str>) -> Self {
+        give!(self, name, Text, b => values.into_iter().for_each(|value| {
+            if value.is_empty() { b.append_null() } else { b.append_value(value) }
+        }))
+    }
+
+    /// A value of each row as it prints, without a String in between.
+    #[must_use]
+    pub fn displays<T: Display>(mut self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
+        give!(self, name, Text, b => values.into_iter().for_each(|value| {
             write!(b, "{value}").expect("a string builder takes any text");
             b.append_value("");
-        })
+        }))
     }
 
     /// A truth value.
     #[must_use]
     pub fn bool(mut self, name: &str, value: bool) -> Self {
-        give!(self, name, Bool, b => b.append_value(value))
+        let count = self.count;
+        give!(self, name, Bool, b => b.append_n(count, value))
     }
 
     /// A small integer.
     #[must_use]
-    pub fn int32(mut self, name: &str, value: impl Into<i32>) -> Self {
-        give!(self, name, Int32, b => b.append_value(value.into()))
+    pub fn int32(self, name: &str, value: impl Into<i32>) -> Self {
+        let (count, value) = (self.count, value.into());
+        self.int32s(name, std::iter::repeat_n(value, count))
+    }
+
+    /// The same, one for each row.
+    #[must_use]
+    pub fn int32s<T: Into<i32>>(mut self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
+        give!(self, name, Int32, b => values.into_iter().for_each(|value| b.append_value(value.into())))
     }
 
     /// An integer, or NULL.
     #[must_use]
     pub fn int64(mut self, name: &str, value: impl Into<Option<i64>>) -> Self {
-        give!(self, name, Int64, b => b.append_option(value.into()))
+        let (count, value) = (self.count, value.into());
+        give!(self, name, Int64, b => match value {
+            Some(value) => b.append_value_n(value, count),
+            None => b.append_nulls(count),
+        })
+    }
+
+    /// Integers, one for each row.
+    #[must_use]
+    pub fn int64s(mut self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
+        give!(self, name, Int64, b => values.into_iter().for_each(|value| b.append_value(value)))
     }
 
     /// A count of bytes, packets or records; above 2^63-1 it stays at 2^63-1.
@@ -175,19 +228,36 @@ impl Row<'_> {
         self.int64(name, i64::try_from(value).unwrap_or(i64::MAX))
     }
 
+    /// The same, one for each row.
+    #[must_use]
+    pub fn counts(self, name: &str, values: impl IntoIterator<Item = u64>) -> Self {
+        self.int64s(name, values.into_iter().map(|value| i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+
     /// A float, or NULL.
     #[must_use]
     pub fn double(mut self, name: &str, value: impl Into<Option<f64>>) -> Self {
-        give!(self, name, Double, b => b.append_option(value.into()))
+        let (count, value) = (self.count, value.into());
+        give!(self, name, Double, b => (0..count).for_each(|_| b.append_option(value)))
     }
 
     /// A time, milliseconds since the Unix epoch, or NULL.
     #[must_use]
     pub fn timestamp_ms(mut self, name: &str, value: impl Into<Option<i64>>) -> Self {
-        give!(self, name, TimestampMs, b => b.append_option(value.into()))
+        let (count, value) = (self.count, value.into());
+        give!(self, name, TimestampMs, b => match value {
+            Some(value) => b.append_value_n(value, count),
+            None => b.append_nulls(count),
+        })
     }
 
-    /// A list of values as they print.
+    /// Times, one for each row.
+    #[must_use]
+    pub fn timestamps_ms(mut self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
+        give!(self, name, TimestampMs, b => values.into_iter().for_each(|value| b.append_value(value)))
+    }
+
+    /// A list of values as they print, of a single row.
     #[must_use]
     pub fn list<T: Display>(mut self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         give!(self, name, TextList, b => {
@@ -210,7 +280,7 @@ impl Row<'_> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        self.rows.len += 1;
+        self.rows.len += self.count;
         Ok(())
     }
 
@@ -267,7 +337,7 @@ mod tests {
     fn a_row_is_written_through_the_table() {
         let mut rows = Rows::new(&TABLE);
         rows.row().text("a", "x").count("b", u64::MAX).text_or_null("c", "").end().unwrap();
-        rows.row().display("a", &7).count("b", 3).text_or_null("c", "z").end().unwrap();
+        rows.row().displays("a", [7]).count("b", 3).text_or_null("c", "z").end().unwrap();
         assert_eq!(rows.len(), 2);
         let batch = rows.batch().unwrap();
         assert_eq!(batch.schema(), TABLE.schema());

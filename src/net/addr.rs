@@ -66,7 +66,27 @@ impl From<IpAddr> for Addr {
 
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ip().fmt(f)
+        if !self.is_v4() {
+            return self.ip().fmt(f);
+        }
+        // A lake has millions of them: at once, instead of number by number.
+        let mut text = [0; 15];
+        let mut length = 0;
+        for octet in (self.bits() as u32).to_be_bytes() {
+            for unit in [100, 10, 1] {
+                if octet >= unit || unit == 1 {
+                    text[length] = b'0' + octet / unit % 10;
+                    length += 1;
+                }
+            }
+            if let Some(dot) = text.get_mut(length) {
+                *dot = b'.';
+                length += 1;
+            }
+        }
+        // Behind the last octet is a dot, unless there was no room for it.
+        let text = text[..length].strip_suffix(b".").unwrap_or(&text);
+        f.pad(str::from_utf8(text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -197,6 +217,13 @@ mod tests {
         for text in ["203.0.113.9", "2001:db8::1", "0.0.0.0", "255.255.255.255", "fe80::1"] {
             assert_eq!(addr(text).to_string(), text);
         }
+        for bits in (0..u32::MAX).step_by(1_000_003) {
+            assert_eq!(Addr::from_v4(bits).to_string(), Ipv4Addr::from(bits).to_string());
+        }
+        assert_eq!(
+            format!("{:>12}|{:<12}|", addr("10.20.0.1"), addr("10.20.0.1")),
+            "   10.20.0.1|10.20.0.1   |"
+        );
     }
 
     #[test]

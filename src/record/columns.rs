@@ -96,6 +96,12 @@ impl Values {
         }
     }
 
+    /// The column as numbers, if it is one of numbers.
+    #[inline]
+    pub(crate) fn integers(&self) -> Option<&Int64Array> {
+        if let Self::Integers(numbers) = self { Some(numbers) } else { None }
+    }
+
     /// The number of a row.
     #[inline]
     pub(crate) fn integer(&self, row: usize, field: &'static str) -> Result<Option<i64>, Fault<'_>> {
@@ -177,7 +183,7 @@ impl Values {
     }
 
     #[cold]
-    fn fault(&self, row: usize, reason: SkipReason, field: &'static str) -> Fault<'_> {
+    pub(crate) fn fault(&self, row: usize, reason: SkipReason, field: &'static str) -> Fault<'_> {
         Fault { reason, field: Some(field), text: self.text(row) }
     }
 }

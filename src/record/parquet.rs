@@ -8,14 +8,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::addresses::Addresses;
+use super::ahead::made_ahead;
 use super::fields::{self, Target};
 use super::lines::{Lines, note_unknown};
 use super::parquet_guard::{self, Allowance};
@@ -42,25 +45,87 @@ enum Columns {
 }
 
 /// Reads all rows of a Parquet file, one row group after the other: each is judged by its page
-/// headers first, so that what comes before a broken one is read.
-pub(crate) fn read<S: RecordSink>(bytes: &Bytes, lines: &mut Lines<'_, S>) -> Result<(), ObjectError> {
+/// headers first, so that what comes before a broken one is read. When asked to, batches are decoded
+/// on another thread than the one that takes their rows: each is about half of the work.
+pub(crate) fn read<S: RecordSink>(
+    bytes: &Bytes,
+    is_ahead: bool,
+    lines: &mut Lines<'_, S>,
+) -> Result<(), ObjectError> {
     parquet_guard::footer(bytes)?;
     let (file, layout) = contained(|| open(bytes, lines))??;
-    let mut allowance = Allowance::for_file(bytes.len());
-    let mut addresses = Addresses::default();
-    let mut row = 0;
-    for group in 0..file.metadata().num_row_groups() {
-        let mut reader = contained(|| row_group(bytes, &file, &layout, group, &mut allowance))??;
-        while let Some(batch) = contained(|| reader.next())? {
-            let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
-            match &layout.columns {
+    let Layout { columns, mask } = layout;
+    let allowance = Allowance::for_file(bytes.len());
+    let mut batches = Batches { bytes, file, mask, allowance, next_group: 0, reader: None };
+    let mut take = |batches: &mut dyn Iterator<Item = Result<RecordBatch, ObjectError>>| {
+        let mut addresses = Addresses::default();
+        let mut row = 0;
+        for batch in batches {
+            let batch = batch?;
+            match &columns {
                 Columns::Fields(columns) => rows(&batch, columns, row, &mut addresses, lines),
                 Columns::Ocsf => ocsf::rows(&batch, row, lines),
             }
             row += batch.num_rows() as u64;
         }
+        Ok(())
+    };
+    if is_ahead { made_ahead(batches, take) } else { take(&mut batches) }
+}
+
+/// The batches of a file in order. Nothing follows an error.
+struct Batches<'a> {
+    bytes: &'a Bytes,
+    file: ArrowReaderMetadata,
+    mask: ProjectionMask,
+    allowance: Allowance,
+    next_group: usize,
+    /// Of the row group in hand.
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl Batches<'_> {
+    fn read(&mut self) -> Result<Option<RecordBatch>, ObjectError> {
+        loop {
+            if let Some(reader) = &mut self.reader
+                && let Some(batch) = contained(|| reader.next())?
+            {
+                return batch.map(Some).map_err(|error| ObjectError::Parquet(error.to_string()));
+            }
+            if self.next_group == self.file.metadata().num_row_groups() {
+                return Ok(None);
+            }
+            self.reader = Some(contained(|| self.row_group())??);
+        }
     }
-    Ok(())
+
+    /// A reader of the next row group, if its headers are plausible.
+    fn row_group(&mut self) -> Result<ParquetRecordBatchReader, ObjectError> {
+        let group = self.next_group;
+        self.next_group += 1;
+        let claims = self.file.metadata().row_group(group);
+        let decoded = claims.columns().iter().enumerate();
+        let decoded = decoded.filter(|(leaf, _)| self.mask.leaf_included(*leaf)).map(|(_, column)| column);
+        self.allowance.row_group(self.bytes, claims, decoded)?;
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.file.clone())
+            .with_projection(self.mask.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(broken)
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<RecordBatch, ObjectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.read().transpose();
+        if matches!(batch, Some(Err(_))) {
+            (self.reader, self.next_group) = (None, self.file.metadata().num_row_groups());
+        }
+        batch
+    }
 }
 
 /// Runs a step of the Parquet decoder. Its authors check what they read, but metadata that lies
@@ -76,7 +141,12 @@ fn open<S: RecordSink>(
     bytes: &Bytes,
     lines: &mut Lines<'_, S>,
 ) -> Result<(ArrowReaderMetadata, Layout), ObjectError> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    // What helps to leave rows out is not read: all of them count.
+    let options = ArrowReaderOptions::new()
+        .with_skip_arrow_metadata(true)
+        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
     let file = ArrowReaderMetadata::load(bytes, options.clone()).map_err(broken)?;
     let views = Schema::new(file.schema().fields().iter().map(as_views).collect::<Fields>());
     let options = options.with_schema(Arc::new(views));
@@ -90,26 +160,6 @@ fn open<S: RecordSink>(
     };
     let mask = ProjectionMask::roots(file.parquet_schema(), kept);
     Ok((file, Layout { columns, mask }))
-}
-
-/// A reader of one row group whose headers were found to be plausible.
-fn row_group(
-    bytes: &Bytes,
-    file: &ArrowReaderMetadata,
-    layout: &Layout,
-    group: usize,
-    allowance: &mut Allowance,
-) -> Result<ParquetRecordBatchReader, ObjectError> {
-    let claims = file.metadata().row_group(group);
-    let decoded = claims.columns().iter().enumerate();
-    let decoded = decoded.filter(|(leaf, _)| layout.mask.leaf_included(*leaf)).map(|(_, column)| column);
-    allowance.row_group(bytes, claims, decoded)?;
-    ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), file.clone())
-        .with_projection(layout.mask.clone())
-        .with_row_groups(vec![group])
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(broken)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
@@ -162,13 +212,13 @@ fn plan<S: RecordSink>(
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{
-        ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
-    };
+    use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray};
     use parquet::arrow::ArrowWriter;
 
     use super::*;
-    use crate::record::{Action, FlowDirection, FlowRecord, ReadReport, SkipReason, read_object};
+    use crate::record::{
+        Action, FlowDirection, FlowRecord, ObjectReader, ReadReport, SkipReason, read_object,
+    };
 
     /// Keeps each record as text.
     struct Shown(Vec<String>);
@@ -209,6 +259,10 @@ mod tests {
     fn read(bytes: &[u8]) -> (Vec<String>, ReadReport) {
         let mut shown = Shown(Vec::new());
         let report = read_object(bytes, None, &mut shown);
+        let (mut beside, mut reader) = (Shown(Vec::new()), ObjectReader::default());
+        reader.set_ahead(true);
+        let ahead = reader.read(bytes, None, &mut beside);
+        assert_eq!((beside.0, format!("{ahead:?}")), (shown.0.clone(), format!("{report:?}")));
         (shown.0, report)
     }
 

@@ -15,6 +15,8 @@ use crate::limits;
 
 /// Bytes looked at to tell what an object is.
 const SNIFF_BYTES: usize = 16;
+/// What a Parquet object of five minutes mostly fits in.
+const SMALL_OBJECT_BYTES: usize = 32 << 10;
 /// Layers of gzip that are taken off; two occur.
 const GZIP_LAYERS_MAX: usize = 3;
 
@@ -28,7 +30,7 @@ pub struct ObjectReader {
 }
 
 impl ObjectReader {
-    /// From now on whether gzip is inflated on a thread of its own while records are taken: worth
+    /// From now on whether gzip is inflated, and Parquet decoded, on a thread of its own while records are taken: worth
     /// it for a large object when a core is idle.
     pub fn set_ahead(&mut self, is_ahead: bool) {
         self.is_ahead = is_ahead;
@@ -99,7 +101,7 @@ fn read_layer<S: RecordSink>(
         };
     }
     if head.starts_with(parquet::MAGIC) {
-        return read_parquet(&mut source, lines);
+        return read_parquet(&mut source, is_ahead, lines);
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     if text.starts_with(b"{") {
@@ -111,9 +113,10 @@ fn read_layer<S: RecordSink>(
 /// Parquet has its index at the end, so the whole object is held, up to the limit.
 fn read_parquet<S: RecordSink>(
     source: &mut (dyn Read + Send),
+    is_ahead: bool,
     lines: &mut Lines<'_, S>,
 ) -> Result<(), ObjectError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(SMALL_OBJECT_BYTES);
     let limit = limits::BUFFERED_OBJECT_BYTES_MAX;
     let read = source.take(limit + 1).read_to_end(&mut bytes);
     lines.report.text_bytes += bytes.len() as u64;
@@ -121,7 +124,7 @@ fn read_parquet<S: RecordSink>(
     if bytes.len() as u64 > limit {
         return Err(ObjectError::Parquet(format!("larger than {limit} bytes")));
     }
-    parquet::read(&bytes.into(), lines)
+    parquet::read(&bytes.into(), is_ahead, lines)
 }
 
 /// A source that failed while its head was read fails again where it stood.

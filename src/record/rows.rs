@@ -4,7 +4,7 @@
 //! to stay in the first cache; texts that repeat the row before, which most ids do, are found by
 //! comparing two words.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 
 use super::addresses::Addresses;
 use super::columns::Values;
@@ -12,7 +12,7 @@ use super::fields::{Field, Target};
 use super::lines::{Lines, Place};
 use super::text::{Fault, Spare};
 use super::words;
-use super::{FlowRecord, RecordSink};
+use super::{FlowRecord, RecordSink, SkipReason};
 
 /// Rows that are filled together.
 const BLOCK_ROWS: usize = 32;
@@ -105,22 +105,19 @@ impl<'a> Block<'a> {
             Target::PktDst => {
                 self.each(|row| column.known_address(row, name, addresses), |r, v| r.pkt_dst = v);
             }
-            Target::SrcPort => self.each(|row| column.narrow(row, name), |r, v| r.src_port = v),
-            Target::DstPort => self.each(|row| column.narrow(row, name), |r, v| r.dst_port = v),
-            Target::Protocol => self.each(|row| column.narrow(row, name), |r, v| r.protocol = v),
-            Target::Packets => self.each(|row| column.narrow(row, name), |r, v| r.packets = v),
-            Target::Bytes => self.each(|row| column.narrow(row, name), |r, v| r.bytes = v),
-            Target::Start => self.each(|row| column.second(row, name), |r, v| r.start = v),
-            Target::End => self.each(|row| column.second(row, name), |r, v| r.end = v),
-            Target::TcpFlags => self.each(|row| column.narrow(row, name), |r, v| r.tcp_flags = v),
-            Target::Action => self.each(|row| column.word(row, name, words::action), |r, v| r.action = v),
-            Target::Direction => {
-                self.each(|row| column.word(row, name, words::direction), |r, v| r.direction = v);
+            Target::SrcPort => self.numbers(column, name, |r, v| r.src_port = v),
+            Target::DstPort => self.numbers(column, name, |r, v| r.dst_port = v),
+            Target::Protocol => self.numbers(column, name, |r, v| r.protocol = v),
+            Target::Packets => self.numbers(column, name, |r, v| r.packets = v),
+            Target::Bytes => self.numbers(column, name, |r, v| r.bytes = v),
+            Target::Start => self.numbers(column, name, |r, v| r.start = v.and_then(words::seconds)),
+            Target::End => self.numbers(column, name, |r, v| r.end = v.and_then(words::seconds)),
+            Target::TcpFlags => self.numbers(column, name, |r, v| r.tcp_flags = v),
+            Target::Action => self.words(column, name, words::action, |r, v| r.action = v),
+            Target::Direction => self.words(column, name, words::direction, |r, v| r.direction = v),
+            Target::Status => {
+                self.words(column, name, words::log_status, |r, v| r.status = v.unwrap_or_default());
             }
-            Target::Status => self.each(
-                |row| column.word(row, name, words::log_status),
-                |r, v| r.status = v.unwrap_or_default(),
-            ),
             Target::TrafficPath => self.each(|row| path(column, row, name), |r, v| r.traffic_path = v),
         }
     }
@@ -138,6 +135,49 @@ impl<'a> Block<'a> {
                 Err(fault) => note(&mut self.faults, n, fault),
             }
         }
+    }
+
+    /// Writes one number of each row.
+    #[inline]
+    fn numbers<T: TryFrom<i64>>(
+        &mut self,
+        column: &'a Values,
+        name: &'static str,
+        set: impl Fn(&mut FlowRecord<'a>, Option<T>),
+    ) {
+        let Some(numbers) = column.integers() else { return self.each(|row| column.narrow(row, name), set) };
+        let (all, nulls) = (numbers.values(), numbers.nulls());
+        // What kind of column it is, is asked once; of each row, whether it is there and fits.
+        for (n, record) in self.records[..self.count].iter_mut().enumerate() {
+            let row = self.first + n;
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                set(record, None);
+            } else if let Ok(value) = T::try_from(all[row]) {
+                set(record, Some(value));
+            } else {
+                note(&mut self.faults, n, column.fault(row, SkipReason::BadNumber, name));
+            }
+        }
+    }
+
+    /// Writes the meaning of one word of each row.
+    #[inline]
+    fn words<T: Copy>(
+        &mut self,
+        column: &'a Values,
+        name: &'static str,
+        meaning: impl Fn(&[u8]) -> Option<T>,
+        set: impl Fn(&mut FlowRecord<'a>, Option<T>),
+    ) {
+        let mut last = (None, None);
+        let word = |row| {
+            let view = column.view(row);
+            if view.is_none() || view != last.0 {
+                last = (view, column.word(row, name, &meaning)?);
+            }
+            Ok(last.1)
+        };
+        self.each(word, set);
     }
 
     #[inline]

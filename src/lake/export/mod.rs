@@ -11,10 +11,9 @@ use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
-use parquet::arrow::ArrowWriter;
 
+use super::encode::{BATCH_ROWS, Encoder};
 use super::error::LakeError;
-use super::file::properties;
 use super::reader::Lake;
 use super::rows::Rows;
 use super::table::Table;
@@ -118,10 +117,12 @@ impl Export {
     /// When it cannot be encoded.
     pub fn parquet(&self) -> Result<Vec<u8>, LakeError> {
         let path = Path::new(self.table.name);
-        let mut writer = ArrowWriter::try_new(Vec::new(), self.batch.schema(), Some(properties(self.table)))
-            .map_err(LakeError::encode(path))?;
-        writer.write(&self.batch).map_err(LakeError::encode(path))?;
-        writer.into_inner().map_err(LakeError::encode(path))
+        let mut writer = Encoder::new(self.table, Vec::new()).map_err(LakeError::encode(path))?;
+        for from in (0..self.len()).step_by(BATCH_ROWS) {
+            let batch = self.batch.slice(from, BATCH_ROWS.min(self.len() - from));
+            writer.write(&batch).map_err(LakeError::encode(path))?;
+        }
+        writer.finish().map_err(LakeError::encode(path))
     }
 
     /// The cells of a row.
