@@ -15,18 +15,17 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::command_support::bare;
-use crate::fleet_support::{Quiet, files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{Quiet, files, finding, objects, options, scan_all, write_fleet};
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use outflow::alert::Alert;
 use outflow::config::Config;
-use outflow::guardduty::{Finding, FindingSet, read_findings};
+use outflow::guardduty::FindingSet;
 use outflow::lake::{Lake, LakeWriter, StoredObject};
 use outflow::replay::{Cause, ReplayOptions, Replayed, Verdict, compare, named_by_lake, of_day, replay};
 use outflow::scan::{FindingObjects, ObjectRef, ScanOptions};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use outflow::window::Day;
-use serde_json::json;
 use tempfile::TempDir;
 
 /// Long enough for a threshold, which needs seven scored days, and for incidents that continue.
@@ -138,28 +137,6 @@ fn all_objects_may_be_named_also_copies_in_another_place() {
     }
 }
 
-/// A finding about what `alert` is about, last seen at its end.
-fn finding(alert: &Alert) -> Finding {
-    let event = json!({
-        "schemaVersion": "2.0", "accountId": alert.account, "region": alert.region, "id": alert.id,
-        "arn": format!("arn:aws:guardduty:{}:{}:detector/d/finding/{}", alert.region, alert.account, alert.id),
-        "type": "Backdoor:EC2/C&CActivity.B", "severity": 8, "updatedAt": alert.last_seen,
-        "resource": { "instanceDetails": {
-            "instanceId": alert.instance, "networkInterfaces": [{ "networkInterfaceId": alert.eni }],
-        } },
-        "service": {
-            "eventFirstSeen": alert.first_seen, "eventLastSeen": alert.last_seen, "count": 1,
-            "action": { "networkConnectionAction": {
-                "connectionDirection": "OUTBOUND", "protocol": "TCP",
-                "remoteIpDetails": { "ipAddressV4": alert.destinations[0].peer },
-            } },
-        },
-    });
-    let mut found = None;
-    read_findings(event.to_string().as_bytes(), &mut |finding| found = Some(finding));
-    found.unwrap()
-}
-
 #[test]
 fn findings_are_part_of_it_and_their_absence_is_named() {
     let lake = SCENE.lake();
@@ -170,7 +147,7 @@ fn findings_are_part_of_it_and_their_absence_is_named() {
     };
     let mut set = FindingSet::default();
     for about in all.iter().filter(has_address).step_by(3) {
-        set.upsert(finding(about));
+        set.upsert(finding(about, &about.last_seen, 1));
     }
     let dir = tempfile::tempdir().unwrap();
     let findings = FindingObjects { set: set.clone(), ..FindingObjects::default() };

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use outflow::alert::Alert;
 use outflow::config::Config;
+use outflow::guardduty::{Finding, read_findings};
 use outflow::scan::{Found, ObjectRef, Progress, ScanOptions, Seen, scan};
 use outflow::simulate::{AttackMix, Plan, SimFormat, SimulateOptions, plan, write_objects};
+use serde_json::json;
 
 /// Long enough for an emission threshold, which needs seven scored days.
 pub const EVENTFUL_DAYS: u32 = 10;
@@ -95,4 +97,26 @@ pub fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .filter(|entry| entry.file_type().is_file() && entry.file_name() != ".outflow.lock")
         .map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
         .collect()
+}
+
+/// A finding about what `alert` is about, last seen at `last_seen` and told for the `count`th time.
+pub fn finding(alert: &Alert, last_seen: &str, count: u64) -> Finding {
+    let event = json!({
+        "schemaVersion": "2.0", "accountId": alert.account, "region": alert.region, "id": alert.id,
+        "arn": format!("arn:aws:guardduty:{}:{}:detector/d/finding/{}", alert.region, alert.account, alert.id),
+        "type": "Backdoor:EC2/C&CActivity.B", "severity": 8, "updatedAt": last_seen,
+        "resource": { "instanceDetails": {
+            "instanceId": alert.instance, "networkInterfaces": [{ "networkInterfaceId": alert.eni }],
+        } },
+        "service": {
+            "eventFirstSeen": alert.first_seen, "eventLastSeen": last_seen, "count": count,
+            "action": { "networkConnectionAction": {
+                "connectionDirection": "OUTBOUND", "protocol": "TCP",
+                "remoteIpDetails": { "ipAddressV4": alert.destinations[0].peer },
+            } },
+        },
+    });
+    let mut found = None;
+    read_findings(event.to_string().as_bytes(), &mut |finding| found = Some(finding));
+    found.unwrap()
 }

@@ -3,35 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::fleet_support::{files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{files, finding, objects, options, scan_all, write_fleet};
 use crate::watch_support::{Delivery, Reference, Watcher, deliver};
 use outflow::alert::Alert;
-use outflow::guardduty::{Finding, FindingSet, read_findings};
+use outflow::guardduty::FindingSet;
 use outflow::scan::{FindingObjects, ScanOptions};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
-use serde_json::json;
-
-/// A finding about what `alert` is about, last seen at `last_seen` and told for the `count`th time.
-pub(crate) fn finding(alert: &Alert, last_seen: &str, count: u64) -> Finding {
-    let event = json!({
-        "schemaVersion": "2.0", "accountId": alert.account, "region": alert.region, "id": alert.id,
-        "arn": format!("arn:aws:guardduty:{}:{}:detector/d/finding/{}", alert.region, alert.account, alert.id),
-        "type": "Backdoor:EC2/C&CActivity.B", "severity": 8, "updatedAt": last_seen,
-        "resource": { "instanceDetails": {
-            "instanceId": alert.instance, "networkInterfaces": [{ "networkInterfaceId": alert.eni }],
-        } },
-        "service": {
-            "eventFirstSeen": alert.first_seen, "eventLastSeen": last_seen, "count": count,
-            "action": { "networkConnectionAction": {
-                "connectionDirection": "OUTBOUND", "protocol": "TCP",
-                "remoteIpDetails": { "ipAddressV4": alert.destinations[0].peer },
-            } },
-        },
-    });
-    let mut found = None;
-    read_findings(event.to_string().as_bytes(), &mut |finding| found = Some(finding));
-    found.unwrap()
-}
 
 #[test]
 fn findings_that_come_late_lead_where_findings_known_before_lead() {

@@ -17,8 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crate::findings::finding;
-use crate::fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
+use crate::fleet_support::{eventful_fleet, files, finding, objects, options, scan_all, write_fleet};
 use crate::watch_support::{Delivery, Reference, Watcher, item};
 use outflow::alert::Alert;
 use outflow::config::Config;
