@@ -471,6 +471,8 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
         let known =
             history.destinations.entry(key).or_insert_with(|| DestinationHistory::new(Hour(met.first_hour)));
         known.last_hour = met.last_hour;
+        // Exactly: days of destinations are most of what is remembered, and room for more a quarter of it.
+        known.days.reserve_exact(1);
         known.days.push_back(super::destination::DestinationDay {
             day,
             total: Level::of_bytes(met.learned_bytes),
