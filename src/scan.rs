@@ -297,17 +297,7 @@ impl Output for Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{ObjectKey, Source};
-
-    fn object(time_second: Option<i64>) -> ObjectRef {
-        let key = time_second.map(|time_second| ObjectKey {
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
-            flow_log: "fl-0".into(),
-            time_second,
-        });
-        ObjectRef { name: format!("{time_second:?}"), path: Source::Stdin, bytes: 10, key }
-    }
+    use crate::source::object_of_time as object;
 
     #[test]
     fn an_object_without_a_time_does_not_keep_hours_of_others_open() {

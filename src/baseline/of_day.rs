@@ -1,7 +1,6 @@
 //! The destinations of one ENI on the day being lived.
 
 use std::hash::BuildHasher;
-use std::ops::Index;
 
 use hashbrown::HashTable;
 
@@ -67,7 +66,8 @@ impl DestinationsToday {
     }
 }
 
-impl Index<&DestinationKey> for DestinationsToday {
+#[cfg(test)]
+impl std::ops::Index<&DestinationKey> for DestinationsToday {
     type Output = DestinationToday;
 
     fn index(&self, key: &DestinationKey) -> &DestinationToday {

@@ -46,7 +46,7 @@ enum Columns {
 
 /// Reads all rows of a Parquet file, one row group after the other: each is judged by its page
 /// headers first, so that what comes before a broken one is read. When asked to, batches are decoded
-/// on another thread than the one that takes their rows: each is about half of the work.
+/// on another thread than the one that takes their rows: it is about a third of the work.
 pub(crate) fn read<S: RecordSink>(
     bytes: &Bytes,
     is_ahead: bool,

@@ -30,8 +30,8 @@ pub struct ObjectReader {
 }
 
 impl ObjectReader {
-    /// From now on whether gzip is inflated, and Parquet decoded, on a thread of its own while records are taken: worth
-    /// it for a large object when a core is idle.
+    /// From now on whether gzip is inflated, and Parquet decoded, on a thread of its own while records
+    /// are taken: worth it for a large object when a core is idle.
     pub fn set_ahead(&mut self, is_ahead: bool) {
         self.is_ahead = is_ahead;
     }

@@ -75,3 +75,15 @@ pub struct ObjectRef {
     /// What its name says, when it is named the AWS way.
     pub key: Option<ObjectKey>,
 }
+
+/// An object for tests, whose name says a time or none.
+#[cfg(test)]
+pub(crate) fn object_of_time(time_second: Option<i64>) -> ObjectRef {
+    let key = time_second.map(|time_second| ObjectKey {
+        account: "111111111111".into(),
+        region: "eu-west-1".into(),
+        flow_log: "fl-0".into(),
+        time_second,
+    });
+    ObjectRef { name: format!("{time_second:?}"), path: Source::Stdin, bytes: 10, key }
+}

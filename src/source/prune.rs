@@ -38,17 +38,7 @@ pub fn newest_end_second(objects: &[ObjectRef]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{ObjectKey, Source};
-
-    fn object(time_second: Option<i64>) -> ObjectRef {
-        let key = time_second.map(|time_second| ObjectKey {
-            account: "111111111111".into(),
-            region: "eu-west-1".into(),
-            flow_log: "fl-0".into(),
-            time_second,
-        });
-        ObjectRef { name: format!("{time_second:?}"), path: Source::Stdin, bytes: 10, key }
-    }
+    use crate::source::object_of_time as object;
 
     #[test]
     fn the_object_that_straddles_an_edge_is_kept() {
