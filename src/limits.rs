@@ -110,10 +110,12 @@ pub const HUB_BATCH_FINDINGS_MAX: usize = 100;
 pub const FINDING_PAGES_MAX: usize = FINDINGS_MAX / 50;
 /// Findings named on one alert; more are counted.
 pub const FINDINGS_PER_ALERT_MAX: usize = 10;
-/// Compressed bytes of S3 objects downloaded and not yet read.
-pub const S3_BYTES_IN_FLIGHT_MAX: u32 = 64 << 20;
-/// The same of one object: enough to cover a round trip at several Gbit/s.
-pub const S3_BYTES_PER_OBJECT_MAX: u32 = 8 << 20;
+/// Compressed bytes of S3 objects downloaded and not yet read, for each thread that reads them. A thread
+/// inflates some 50 MB of them a second, so this is the time of several round trips; more would be memory
+/// that is touched and not needed.
+pub const S3_BYTES_IN_FLIGHT_PER_THREAD: u32 = 8 << 20;
+/// Compressed bytes in flight of one object: half of a thread's, so that the next one is on its way.
+pub const S3_BYTES_PER_OBJECT_MAX: u32 = 4 << 20;
 /// S3 downloads at a time. Five-minute objects are small, so what counts is round trips beside each
 /// other; a prefix serves 5,500 GETs a second.
 pub const S3_DOWNLOADS_MAX: usize = 32;
@@ -173,7 +175,7 @@ pub const LAKE_SYNCS_MAX: usize = 16;
 /// Largest object of a watcher's state, bytes: it is held whole.
 pub const STORED_OBJECT_BYTES_MAX: i64 = 4 << 30;
 
-const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_MAX);
+const _: () = assert!(S3_BYTES_PER_OBJECT_MAX <= S3_BYTES_IN_FLIGHT_PER_THREAD);
 /// Incidents listed by a report, the worst first; more are counted. 5,000 open in a second.
 pub const REPORT_INCIDENTS_MAX: usize = 5_000;
 /// Incidents of a report with a chart of their own, about 12 KB each.

@@ -289,7 +289,7 @@ fn bytes_in_flight_are_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start();
     let share = outflow::limits::S3_BYTES_PER_OBJECT_MAX as usize;
-    let at_once = outflow::limits::S3_BYTES_IN_FLIGHT_MAX as usize / share;
+    let at_once = outflow::limits::S3_BYTES_IN_FLIGHT_PER_THREAD as usize / share;
     let key = |slot: i64| object(MARCH + slot * 300, 0).0;
     for slot in 0..2 * at_once as i64 {
         server.store.put(BUCKET, &key(slot), vec![b'x'; share]);

@@ -48,7 +48,8 @@ impl Prefetch {
     /// When there are no threads to do so on.
     pub(crate) fn start(objects: Arc<[ObjectRef]>) -> Result<Self, Error> {
         let arrivals = Arc::<Arrivals>::default();
-        let feeder = aws::runtime()?.spawn(feed(objects, Closing(Arc::clone(&arrivals))));
+        let bytes_max = limits::S3_BYTES_IN_FLIGHT_PER_THREAD as usize * rayon::current_num_threads();
+        let feeder = aws::runtime()?.spawn(feed(objects, Closing(Arc::clone(&arrivals)), bytes_max));
         Ok(Self { arrivals, feeder })
     }
 
@@ -91,8 +92,8 @@ impl Drop for Closing {
 }
 
 /// Begins one download after the other, as room allows.
-async fn feed(objects: Arc<[ObjectRef]>, arrivals: Closing) {
-    let bytes = Arc::new(Semaphore::new(limits::S3_BYTES_IN_FLIGHT_MAX as usize));
+async fn feed(objects: Arc<[ObjectRef]>, arrivals: Closing, bytes_max: usize) {
+    let bytes = Arc::new(Semaphore::new(bytes_max));
     let slots = Arc::new(Semaphore::new(limits::S3_DOWNLOADS_MAX));
     let mut downloads = JoinSet::new();
     for (at, object) in objects.iter().enumerate() {
