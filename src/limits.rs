@@ -170,6 +170,9 @@ pub const LAKE_AHEAD_FILES_MAX: usize = 16;
 pub const LAKE_AHEAD_BYTES_MAX: u64 = 16 << 20;
 /// Uploads at a time; each holds one part.
 pub const S3_UPLOADS_MAX: usize = 8;
+/// What a scan has computed and its lake has not written yet, bytes of flows and of snapshots as text:
+/// hours of a thousand interfaces, so that scoring goes on while a disk is waited for.
+pub const LAKE_WAITING_BYTES_MAX: usize = 8 << 20;
 /// Files of a lake brought to disk at a time.
 pub const LAKE_SYNCS_MAX: usize = 16;
 /// Largest object of a watcher's state, bytes: it is held whole.

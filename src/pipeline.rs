@@ -37,7 +37,7 @@ pub trait Output: Send {
     ///
     /// # Errors
     /// When they cannot be written.
-    fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Self::Error>;
+    fn snapshot_rows(&mut self, day: Day, rows: Vec<SnapshotRow>) -> Result<(), Self::Error>;
 
     /// A day begins; what it is compared with is fixed.
     ///
@@ -49,13 +49,13 @@ pub trait Output: Send {
     ///
     /// # Errors
     /// When it cannot be written.
-    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Self::Error>;
+    fn hour_closed(&mut self, hour: &Arc<ClosedHour>) -> Result<(), Self::Error>;
 
     /// The day has ended with these incidents.
     ///
     /// # Errors
     /// When they cannot be written.
-    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Self::Error>;
+    fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Self::Error>;
 }
 
 /// What went through the pipeline.
@@ -203,7 +203,7 @@ impl Pipeline {
         for hour in open.due(last) {
             self.enter_day(hour.day(), output)?;
             let closed = open.close(hour, |id| self.history.known(id));
-            self.take_closed(&closed, output)?;
+            self.take_closed(&Arc::new(closed), output)?;
         }
         open.ledger.forget_up_to(last);
         Ok(())
@@ -213,7 +213,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of `output`.
-    pub fn take_closed<O: Output>(&mut self, closed: &ClosedHour, output: &mut O) -> Result<(), O::Error> {
+    pub fn take_closed<O: Output>(
+        &mut self,
+        closed: &Arc<ClosedHour>,
+        output: &mut O,
+    ) -> Result<(), O::Error> {
         self.enter_day(closed.hour.day(), output)?;
         let ((), written) = rayon::join(|| self.score(closed), || output.hour_closed(closed));
         written
@@ -288,7 +292,7 @@ impl Pipeline {
             self.guardduty = Some(beside);
         }
         self.tell_tables(&mut alerts);
-        output.day_ends(day, &alerts)?;
+        output.day_ends(day, alerts)?;
         living.today.pool_days(&living.snapshot);
         self.history.fold(day, living.today);
         Ok(())

@@ -6,30 +6,29 @@ pub(crate) mod batch;
 mod beside;
 mod delivered;
 mod findings;
+mod output;
 mod report;
 mod seal;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::alert::{Alert, count_hidden};
-use crate::baseline::SnapshotRow;
-use crate::config::{self, Config};
+use crate::alert::Alert;
+use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
-use crate::lake::{LakeDays, LakeWriter};
 use crate::net::{InternalNetworks, PrefixTable};
-use crate::pipeline::{DayStart, Output, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::record::ColumnPlan;
 use crate::retrospective::Survey;
 use crate::source::{OBJECT_SECONDS, Opener};
 pub use crate::source::{ObjectKey, ObjectRef, Source};
-use crate::window::{ClosedHour, Day, Hour, OpenHours, closes_up_to};
+use crate::window::{Hour, OpenHours, closes_up_to};
 use batch::BatchReader;
 pub use beside::{Beside, read_suppressions};
 use delivered::Delivered;
 pub use findings::{FindingObjects, read_finding_objects};
+use output::Writer;
 pub use report::{Found, ScanReport, Seen, SeenFindings};
 
 /// What to scan and where to put it.
@@ -39,7 +38,7 @@ pub struct ScanOptions {
     pub from: Option<i64>,
     /// First event second that no longer counts, Unix seconds; `None`: to the end.
     pub to: Option<i64>,
-    /// Worker threads, >= 1.
+    /// Worker threads, >= 1. A lake is written by one more.
     pub threads: usize,
     /// Root of the lake to write, a folder or `s3://bucket/prefix`; `None`: none is written.
     pub lake: Option<PathBuf>,
@@ -167,13 +166,13 @@ fn scan_here(
     seen.stopped = stopped;
     if stopped {
         // The day in hand is not whole: what is under its name in the lake stays.
-        writer.lake = None;
+        writer.finish_lake()?;
     }
     let seconds = open.shard.seconds;
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
-    if let (Some(lake), Some(_)) = (&writer.lake, &options.findings) {
-        lake.lake().write_findings(&tally.findings)?;
+    if let (Some(lake), Some(_)) = (writer.finish_lake()?, &options.findings) {
+        lake.write_findings(&tally.findings)?;
     }
     if let Some(findings) = &options.findings {
         seen.take_findings(findings, &tally);
@@ -240,58 +239,6 @@ pub(crate) fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<It
         rest = more;
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-/// Hands alerts on, counts them, and writes the lake when there is one.
-struct Writer<'a> {
-    on_alerts: &'a mut OnAlerts<'a>,
-    found: Found,
-    suppressed: BTreeMap<String, u64>,
-    lake: Option<LakeDays>,
-    survey: Option<&'a mut Survey>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(
-        root: Option<&Path>,
-        s3: &config::S3,
-        on_alerts: &'a mut OnAlerts<'a>,
-        survey: Option<&'a mut Survey>,
-    ) -> Result<Self, Error> {
-        let lake = root.map(|root| LakeWriter::open(root, s3)).transpose()?.map(LakeDays::new);
-        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, survey })
-    }
-}
-
-impl Output for Writer<'_> {
-    type Error = Error;
-
-    fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.snapshot_rows(day, rows))?;
-        Ok(())
-    }
-
-    fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, start))?;
-        Ok(())
-    }
-
-    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
-        if let Some(survey) = &mut self.survey {
-            hour.enis.iter().for_each(|eni| survey.note(eni));
-        }
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.hour(hour))?;
-        Ok(())
-    }
-
-    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.end(day, alerts))?;
-        alerts.iter().for_each(|alert| self.found.note(alert));
-        for (id, hits) in count_hidden(alerts) {
-            *self.suppressed.entry(id).or_default() += hits;
-        }
-        (self.on_alerts)(alerts)
-    }
 }
 
 #[cfg(test)]

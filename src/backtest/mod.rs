@@ -13,6 +13,7 @@ mod save;
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 pub use compare::{Change, Comparison, Rates, compare};
 pub use headroom::{Headroom, PROBE_BYTES_MAX, headroom};
@@ -73,14 +74,14 @@ pub fn rescore(
         let keeps = with_headroom && last == Some(day);
         let mut kept = Vec::new();
         for closed in hours(lake, &partitions)? {
-            let closed = closed?;
+            let closed = Arc::new(closed?);
             let Ok(()) = pipeline.take_closed(&closed, &mut taken);
             if days.contains(&day) {
                 let hosts = closed.enis.iter().filter(|eni| eni.class == EniClass::Instance);
                 enis.extend(hosts.map(|eni| eni.id.clone()));
             }
             if keeps {
-                kept.extend(closed.enis);
+                kept.extend(Arc::unwrap_or_clone(closed).enis);
             }
         }
         if let Some(standpoint) = pipeline.standpoint().filter(|_| days.contains(&day)) {
@@ -106,7 +107,7 @@ struct Taken {
 impl Output for Taken {
     type Error = std::convert::Infallible;
 
-    fn snapshot_rows(&mut self, _: Day, _: &[SnapshotRow]) -> Result<(), Self::Error> {
+    fn snapshot_rows(&mut self, _: Day, _: Vec<SnapshotRow>) -> Result<(), Self::Error> {
         Ok(())
     }
 
@@ -114,13 +115,13 @@ impl Output for Taken {
         Ok(())
     }
 
-    fn hour_closed(&mut self, _: &ClosedHour) -> Result<(), Self::Error> {
+    fn hour_closed(&mut self, _: &Arc<ClosedHour>) -> Result<(), Self::Error> {
         Ok(())
     }
 
-    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Self::Error> {
+    fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Self::Error> {
         if self.days.contains(&day) {
-            self.alerts.extend_from_slice(alerts);
+            self.alerts.extend(alerts);
         }
         Ok(())
     }

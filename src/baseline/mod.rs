@@ -153,12 +153,12 @@ impl History {
     pub fn snapshot<E>(
         &self,
         day: Day,
-        mut take: impl FnMut(&[SnapshotRow]) -> Result<(), E>,
+        mut take: impl FnMut(Vec<SnapshotRow>) -> Result<(), E>,
     ) -> Result<Snapshot, E> {
         let mut hasher = blake3::Hasher::new();
         for rows in self.rows() {
             add_to_hash(&mut hasher, &rows);
-            take(&rows)?;
+            take(rows)?;
         }
         let hash = hasher.finalize().to_hex()[..32].to_owned();
         let enis: BTreeMap<EniId, EniModel> =

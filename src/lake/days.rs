@@ -7,7 +7,7 @@ use super::snapshots::SnapshotWriter;
 use super::writer::LakeWriter;
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
-use crate::pipeline::DayStart;
+use crate::pipeline::MemoryRow;
 use crate::window::{ClosedHour, Day};
 
 /// The writing side of a lake with the day in hand.
@@ -41,15 +41,15 @@ impl LakeDays {
         self.snapshot.insert(writer).write(rows)
     }
 
-    /// Shows what `day` begins with, and takes it in hand.
+    /// Shows what `day` begins with, its snapshot and `memory`, and takes it in hand.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn begin(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), LakeError> {
+    pub fn begin(&mut self, day: Day, memory: &[MemoryRow]) -> Result<(), LakeError> {
         // An account without a past has no rows.
         self.snapshot_rows(day, &[])?;
         let snapshot = self.snapshot.take().map(SnapshotWriter::close).transpose()?;
-        self.lake.publish_start(day, snapshot, start)?;
+        self.lake.publish_start(day, snapshot, memory)?;
         self.day = Some(self.lake.day(day));
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use arrow::array::Array as _;
 
-use crate::pipeline::{DayStart, MemoryKind, MemoryRow};
+use crate::pipeline::{MemoryKind, MemoryRow};
 use crate::window::Day;
 
 use super::columns::text_or_empty;
@@ -45,9 +45,9 @@ impl LakeWriter {
         &self,
         day: Day,
         snapshot: Option<Staged>,
-        start: &DayStart<'_>,
+        memory: &[MemoryRow],
     ) -> Result<(), LakeError> {
-        let memory = self.stage_memory(day, &start.memory())?;
+        let memory = self.stage_memory(day, memory)?;
         Staged::publish_all(snapshot.into_iter().chain([memory]).collect())
     }
 

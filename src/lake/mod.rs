@@ -40,6 +40,7 @@ mod rows;
 mod shipping;
 mod snapshots;
 mod table;
+mod thread;
 mod writer;
 
 pub use alerts::ALERTS;
@@ -62,6 +63,7 @@ pub use reader::Lake;
 pub use rows::{Row, RowError};
 pub use snapshots::SNAPSHOTS;
 pub use table::{Column, Kind, Table};
+pub use thread::LakeThread;
 pub use writer::LakeWriter;
 
 /// Every data set.

@@ -73,6 +73,11 @@ impl LakeWriter {
         Ok(Self { root: shipping.root().to_owned(), right: Right::Lease(shipping) })
     }
 
+    /// Where its files are made.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn shipping(&self) -> Option<Arc<Shipping>> {
         match &self.right {
             Right::Lock { .. } => None,

@@ -195,7 +195,7 @@ struct Taken {
 impl Output for Taken {
     type Error = Infallible;
 
-    fn snapshot_rows(&mut self, _: Day, _: &[SnapshotRow]) -> Result<(), Infallible> {
+    fn snapshot_rows(&mut self, _: Day, _: Vec<SnapshotRow>) -> Result<(), Infallible> {
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl Output for Taken {
         Ok(())
     }
 
-    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Infallible> {
+    fn hour_closed(&mut self, hour: &Arc<ClosedHour>) -> Result<(), Infallible> {
         for of_place in hour.objects.values() {
             let read = of_place.read.iter();
             self.objects
@@ -214,8 +214,8 @@ impl Output for Taken {
         Ok(())
     }
 
-    fn day_ends(&mut self, _: Day, alerts: &[Alert]) -> Result<(), Infallible> {
-        self.alerts.extend_from_slice(alerts);
+    fn day_ends(&mut self, _: Day, alerts: Vec<Alert>) -> Result<(), Infallible> {
+        self.alerts.extend(alerts);
         Ok(())
     }
 }

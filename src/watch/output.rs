@@ -1,4 +1,7 @@
-//! Takes what the pipeline produces: the lake, and the alerts of days that end.
+//! Takes what the pipeline produces: the lake, and the alerts of days that end. What was taken is
+//! written: the books say so next.
+
+use std::sync::Arc;
 
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
@@ -44,24 +47,24 @@ impl Shelf {
 impl Output for Shelf {
     type Error = Error;
 
-    fn snapshot_rows(&mut self, day: Day, rows: &[SnapshotRow]) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.snapshot_rows(day, rows))?;
+    fn snapshot_rows(&mut self, day: Day, rows: Vec<SnapshotRow>) -> Result<(), Error> {
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.snapshot_rows(day, &rows))?;
         Ok(())
     }
 
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, start))?;
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, &start.memory()))?;
         Ok(())
     }
 
-    fn hour_closed(&mut self, hour: &ClosedHour) -> Result<(), Error> {
+    fn hour_closed(&mut self, hour: &Arc<ClosedHour>) -> Result<(), Error> {
         self.lake.as_mut().map_or(Ok(()), |lake| lake.hour(hour))?;
         Ok(())
     }
 
-    fn day_ends(&mut self, day: Day, alerts: &[Alert]) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.end(day, alerts))?;
-        self.ended.push((day, alerts.to_vec()));
+    fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.lake.as_mut().map_or(Ok(()), |lake| lake.end(day, &alerts))?;
+        self.ended.push((day, alerts));
         Ok(())
     }
 }

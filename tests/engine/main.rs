@@ -18,6 +18,7 @@ mod guardduty;
 mod lake;
 #[path = "../lake_support/mod.rs"]
 mod lake_support;
+mod lake_thread;
 mod replay;
 mod retrospective;
 mod samples;

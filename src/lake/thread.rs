@@ -1,0 +1,227 @@
+//! Writes the days of a lake on a thread of its own: whoever computes them does not wait for
+//! encoders and disks, only for room when the lake has fallen far behind.
+//!
+//! What is given is written in its order by [`LakeDays`], so the files are the same. Reports come
+//! back in the same order: of room that is free again, and of days that are in the lake.
+
+use std::mem::{self, size_of};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use super::days::LakeDays;
+use super::error::LakeError;
+use super::writer::LakeWriter;
+use crate::alert::Alert;
+use crate::baseline::SnapshotRow;
+use crate::limits::LAKE_WAITING_BYTES_MAX;
+use crate::pipeline::MemoryRow;
+use crate::window::{ClosedHour, Day, EniHour, FlowWindow};
+
+/// The writing side of a lake, beside whoever computes its days. An error is told once, and ends it:
+/// nothing is written afterwards.
+pub struct LakeThread {
+    lake: LakeWriter,
+    /// `None` when all is written, or after an error.
+    running: Option<Running>,
+    /// Of what was given and is not written yet, bytes.
+    waiting_bytes: usize,
+    /// Days that ended and are not in the lake yet.
+    ending: usize,
+    /// Alerts of days that are in the lake and that nobody has asked for yet.
+    written: Vec<Vec<Alert>>,
+}
+
+struct Running {
+    steps: Sender<Step>,
+    reports: Receiver<Report>,
+    thread: JoinHandle<Result<(), LakeError>>,
+}
+
+/// What is to be written next.
+enum Step {
+    Rows(Day, Vec<SnapshotRow>),
+    Begin(Day, Vec<MemoryRow>),
+    Hour(Arc<ClosedHour>),
+    End(Day, Vec<Alert>),
+}
+
+/// One step is done.
+struct Report {
+    /// What it held in memory.
+    bytes: usize,
+    /// The alerts of the day that it completed.
+    ended: Option<Vec<Alert>>,
+}
+
+impl LakeThread {
+    /// Starts the thread. No day is in hand.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(lake: LakeWriter) -> Result<Self, LakeError> {
+        let (steps, given) = channel::<Step>();
+        let (reports_to, reports) = channel();
+        let mut days = LakeDays::new(lake.clone());
+        let work = move || {
+            for step in given {
+                let bytes = step.bytes();
+                let ended = step.write(&mut days)?;
+                if reports_to.send(Report { bytes, ended }).is_err() {
+                    // Nobody waits for the rest.
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let thread = thread::Builder::new().name("lake".to_owned()).spawn(work);
+        let thread = thread.map_err(LakeError::io("start a thread to write", lake.root()))?;
+        let running = Some(Running { steps, reports, thread });
+        Ok(Self { lake, running, waiting_bytes: 0, ending: 0, written: Vec::new() })
+    }
+
+    /// For what is not of one day.
+    pub fn lake(&self) -> &LakeWriter {
+        &self.lake
+    }
+
+    /// Gives rows of the snapshot of the day that is about to begin.
+    ///
+    /// # Errors
+    /// When something given before could not be written.
+    pub fn snapshot_rows(&mut self, day: Day, rows: Vec<SnapshotRow>) -> Result<(), LakeError> {
+        self.give(Step::Rows(day, rows))
+    }
+
+    /// Begins `day` with its memory.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot_rows`].
+    pub fn begin(&mut self, day: Day, memory: Vec<MemoryRow>) -> Result<(), LakeError> {
+        self.give(Step::Begin(day, memory))
+    }
+
+    /// Gives an hour of the day in hand.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot_rows`].
+    pub fn hour(&mut self, hour: Arc<ClosedHour>) -> Result<(), LakeError> {
+        self.give(Step::Hour(hour))
+    }
+
+    /// Ends the day in hand. When it is in the lake, [`Self::take_written`] gives its alerts back.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot_rows`].
+    pub fn end(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), LakeError> {
+        self.ending += 1;
+        self.give(Step::End(day, alerts))
+    }
+
+    /// Waits until all days that ended are in the lake.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot_rows`].
+    pub fn wait_for_days(&mut self) -> Result<(), LakeError> {
+        while self.ending > 0 {
+            self.wait()?;
+        }
+        Ok(())
+    }
+
+    /// The alerts of each day that came into the lake since the last call, in order; after an error
+    /// those of the days before it.
+    pub fn take_written(&mut self) -> Vec<Vec<Alert>> {
+        while let Some(report) = self.running.as_ref().and_then(|running| running.reports.try_recv().ok()) {
+            self.note(report);
+        }
+        mem::take(&mut self.written)
+    }
+
+    /// Waits until all that was given is written. A day that did not end leaves nothing.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub fn finish(&mut self) -> Result<(), LakeError> {
+        let Some(Running { steps, reports, thread }) = self.running.take() else { return Ok(()) };
+        drop(steps);
+        reports.into_iter().for_each(|report| self.note(report));
+        thread.join().expect("writing does not panic")
+    }
+
+    /// Waits for room, then hands over.
+    fn give(&mut self, step: Step) -> Result<(), LakeError> {
+        let bytes = step.bytes();
+        // What is larger than the room is written alone.
+        while self.waiting_bytes > 0 && self.waiting_bytes + bytes > LAKE_WAITING_BYTES_MAX {
+            self.wait()?;
+        }
+        match &self.running {
+            Some(running) if running.steps.send(step).is_ok() => {
+                self.waiting_bytes += bytes;
+                Ok(())
+            }
+            _ => self.finish(),
+        }
+    }
+
+    /// Waits until one step is done.
+    fn wait(&mut self) -> Result<(), LakeError> {
+        match self.running.as_ref().map(|running| running.reports.recv()) {
+            Some(Ok(report)) => self.note(report),
+            // The thread ends before its time with an error only, and then nothing is waited for.
+            _ => {
+                (self.waiting_bytes, self.ending) = (0, 0);
+                self.finish()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, report: Report) {
+        self.waiting_bytes -= report.bytes;
+        self.ending -= usize::from(report.ended.is_some());
+        self.written.extend(report.ended);
+    }
+}
+
+impl Drop for LakeThread {
+    /// Gives up what is not written yet. The lake is free for others afterwards.
+    fn drop(&mut self) {
+        if let Some(Running { steps, reports, thread }) = self.running.take() {
+            drop((steps, reports));
+            // Who gives up has a reason that is told instead.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Step {
+    /// Memory that it holds, by its largest part, bytes; at least one, so that any step counts.
+    fn bytes(&self) -> usize {
+        let held = match self {
+            Self::Rows(_, rows) => rows.iter().map(|row| row.state.len()).sum(),
+            Self::Begin(_, rows) => rows.iter().map(|row| row.state.len()).sum(),
+            Self::Hour(hour) => {
+                let flows: usize = hour.enis.iter().map(|eni| eni.flows.len()).sum();
+                flows * size_of::<FlowWindow>() + hour.enis.len() * size_of::<EniHour>()
+            }
+            Self::End(_, alerts) => size_of_val(alerts.as_slice()),
+        };
+        held + 1
+    }
+
+    /// Writes it; gives the alerts of a day that is complete.
+    fn write(self, days: &mut LakeDays) -> Result<Option<Vec<Alert>>, LakeError> {
+        match self {
+            Self::Rows(day, rows) => days.snapshot_rows(day, &rows)?,
+            Self::Begin(day, memory) => days.begin(day, &memory)?,
+            Self::Hour(hour) => days.hour(&hour)?,
+            Self::End(day, alerts) => {
+                days.end(day, &alerts)?;
+                return Ok(Some(alerts));
+            }
+        }
+        Ok(None)
+    }
+}
