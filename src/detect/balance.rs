@@ -6,8 +6,10 @@ use crate::baseline::counts::{BalanceCounts, producer_consumer_ratio};
 
 /// Application bytes sent from which the balance is looked at.
 pub const FLOOR_BYTES: u64 = 1 << 20;
-/// Destination-hours with less than this sent teach nothing about the balance.
-pub const LEARN_BYTES: u64 = 64 << 10;
+/// Destination-hours with less than this sent teach nothing about the balance: uploads are compared
+/// with uploads. Any large one sends more of its bytes than small talk does; that it is large is what
+/// others say already.
+pub const LEARN_BYTES: u64 = FLOOR_BYTES;
 /// Hours that the account's balance counts for in an ENI's.
 const FLEET_WEIGHT: f64 = 20.0;
 

@@ -12,7 +12,7 @@ use super::evidence::Family;
 use super::hour::{HourOutcome, QUARANTINE_BITS, Scored};
 use super::score::{Score, Severity};
 use super::suppress::{Matched, Suppressions};
-use super::told::{Cause, Recent, Told};
+use super::told::{self, Cause, Leader, Recent, Told};
 use super::traffic::KeyHour;
 use super::unit::{Subject, UnitKind};
 use crate::baseline::destination::DestinationKey;
@@ -28,6 +28,9 @@ const TOLD_DAYS: u32 = 7;
 const REMEMBERED_DAYS: u32 = 14;
 /// Growth that is news: this many times the bytes told.
 const NEWS_FACTOR: u64 = 4;
+/// Hours between the begins of two incidents that are one event: of a change at noon some show it
+/// in the hour itself and some in the next.
+const TOGETHER_HOURS: u32 = 1;
 /// Most that a change of the fleet is worth, bits: somebody should look once, not first.
 const FLEET_RISK_MAX: f64 = 15.0;
 /// Remembered subjects; the oldest go first.
@@ -170,7 +173,7 @@ pub struct Incidents {
     /// New destinations and changes of the fleet that were sent today, by any ENI: the others
     /// that show them the same day are the same event, unless they are news beside it. Only
     /// today: a service told once must not hide the next leak.
-    pub(super) told_today: BTreeMap<Cause, Told>,
+    pub(super) told_today: BTreeMap<Cause, Leader>,
     pub(super) scores: VecDeque<DayScores>,
     pub(super) suppressions: Suppressions,
 }
@@ -220,11 +223,16 @@ impl Incidents {
     pub fn decide(&mut self, hour: Hour, now_second: i64, group_enis: &dyn Fn(&EniId, &str) -> u32) {
         self.mark_fleet_changes(group_enis);
         self.mark_suppressed();
-        let mut order: Vec<((bool, u64), (EniId, Subject))> = self
+        // Changes of the fleet are all worth the same: of them the one that says most speaks.
+        let rank = |i: &Incident| {
+            let risk = (i.risk().to_bits(), i.best.score.risk.to_bits());
+            (i.subject == Subject::Spread, risk.0, i.rule_severity(), risk.1)
+        };
+        let mut order: Vec<(_, (EniId, Subject))> = self
             .open
             .iter()
             .filter(|(_, i)| i.hours.last() == Some(&hour) || i.has_lost_cover())
-            .map(|(key, i)| ((i.subject == Subject::Spread, i.risk().to_bits()), key.clone()))
+            .map(|(key, i)| (rank(i), key.clone()))
             .collect();
         order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         for (_, key) in order {
@@ -250,8 +258,8 @@ impl Incidents {
             .and_then(|r| r.told.as_ref())
             .filter(|t| t.last_day.0 + TOLD_DAYS >= today.0);
         let cause = Cause::of(incident);
-        let shared =
-            self.told_today.get(&cause).filter(|told| told.id != incident.id && incident.is_shared_cause());
+        let leader = self.told_today.get(&cause).filter(|leader| leader.told.id != incident.id);
+        let shared = leader.filter(|leader| incident.shares_cause(leader)).map(|leader| &leader.told);
         let spread =
             spread.as_ref().filter(|_| incident.is_new_destination() && incident.severity() < Severity::High);
         let known = [spread, shared, own].into_iter().flatten().find(|told| !incident.is_news(told));
@@ -272,11 +280,12 @@ impl Incidents {
         incident.decided_second = now_second;
         if incident.kept.is_sent() {
             incident.tell();
-            if incident.is_shared_cause() {
+            if incident.may_lead() {
                 // The most that was told of it: what is as much as that is not news again.
-                let told = self.told_today.entry(cause).or_insert_with(|| Told::of(incident, today));
-                if incident.traffic.app_bytes > told.app_bytes {
-                    *told = Told::of(incident, today);
+                let leader = || Leader { told: Told::of(incident, today), first_hour: incident.first_hour };
+                let known = self.told_today.entry(cause).or_insert_with(leader);
+                if incident.traffic.app_bytes > known.told.app_bytes {
+                    *known = leader();
                 }
             }
         } else if let (Kept::Continues, Some(id)) = (incident.kept, incident.continues.clone())
@@ -288,15 +297,7 @@ impl Incidents {
 
     /// Ends a day: gives its incidents, sorted, and keeps what later days need.
     pub fn end_day(&mut self, day: Day) -> Vec<Incident> {
-        let ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
-        // What is HIGH is told whatever the threshold, so it takes no place in the budget's past:
-        // two weeks of leaks would else raise it above what the next one can be worth.
-        let is_budgeted = |i: &&Incident| {
-            i.kept != Kept::Continues && !i.is_suppressed() && i.rule_severity() < Severity::High
-        };
-        let risks = ended.iter().filter(is_budgeted).map(Incident::risk).collect();
-        self.scores.push_back(DayScores::new(day.0, risks));
-
+        let mut ended: Vec<Incident> = std::mem::take(&mut self.open).into_values().collect();
         for incident in &ended {
             let key = (incident.eni.clone(), incident.subject.clone());
             let recent = self.recent.entry(key).or_default();
@@ -314,16 +315,21 @@ impl Incidents {
                 // It goes on; what was told of it stays what it was, so that growth is news.
                 match &mut recent.told {
                     Some(told) => told.last_day = day,
-                    None => {
-                        let leader = self.told_today.get(&Cause::of(incident)).cloned();
-                        recent.told = leader;
-                    }
+                    None => recent.told = told::of_leader(incident, &ended, day),
                 }
             }
         }
         self.recent.retain(|_, r| r.last_day.0 + REMEMBERED_DAYS > day.0);
         self.told_today.clear();
         self.bound_memory();
+        told::fold_fleet_changes(&mut ended);
+        // What is HIGH is told whatever the threshold, so it takes no place in the budget's past:
+        // two weeks of leaks would else raise it above what the next one can be worth.
+        let is_budgeted = |i: &&Incident| {
+            i.kept != Kept::Continues && !i.is_suppressed() && i.rule_severity() < Severity::High
+        };
+        let risks = ended.iter().filter(is_budgeted).map(Incident::risk).collect();
+        self.scores.push_back(DayScores::new(day.0, risks));
         ended
     }
 
@@ -414,10 +420,23 @@ impl Incident {
         matches!(self.best.unit.kind, UnitKind::Destination { novelty: Some(_), .. })
     }
 
-    /// Whether another ENI with the same subject today is the same event: a destination new to
-    /// both, or a change of the fleet.
-    fn is_shared_cause(&self) -> bool {
-        self.is_fleet_change || self.is_new_destination()
+    /// Whether it is the same event as what another ENI was told of its cause today: a destination
+    /// new to both, a change of the fleet, or more than usual to one known network, begun together.
+    /// A service is in use by all for many reasons, so that two ENIs use it proves nothing.
+    fn shares_cause(&self, leader: &Leader) -> bool {
+        let apart_hours = self.first_hour.0.abs_diff(leader.first_hour.0);
+        self.is_fleet_change
+            || self.is_new_destination()
+            || (self.is_known_network() && apart_hours <= TOGETHER_HOURS)
+    }
+
+    /// Whether what is told of it may speak for other ENIs.
+    fn may_lead(&self) -> bool {
+        self.is_fleet_change || self.is_new_destination() || self.is_known_network()
+    }
+
+    fn is_known_network(&self) -> bool {
+        !self.is_new_destination() && matches!(self.subject, Subject::Destination(DestinationKey::Network(_)))
     }
 
     /// Risk, bits: our own evidence, and what GuardDuty adds to it.
@@ -437,8 +456,10 @@ impl Incident {
 
     /// Whether it says more than was told: much more data, another kind of evidence, or worse.
     fn is_news(&self, told: &Told) -> bool {
+        // Of a change of the fleet each ENI shows what it shows: that is no other evidence.
+        let has_other_evidence = !self.is_fleet_change && self.families() & !told.families != 0;
         self.traffic.app_bytes >= told.app_bytes.saturating_mul(NEWS_FACTOR).max(1)
-            || self.families() & !told.families != 0
+            || has_other_evidence
             || self.rule_severity() > told.severity
             || self.independent_findings().any(|arn| !told.findings.contains(arn))
     }

@@ -4,6 +4,7 @@
 mod degenerate;
 mod guardduty;
 mod lognormal;
+mod one_event;
 mod stays;
 mod suppress;
 mod traps;

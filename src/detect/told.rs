@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::incident::{Incident, IncidentId, Incidents};
+use super::incident::{Incident, IncidentId, Incidents, Kept};
 use super::score::Severity;
 use super::unit::Subject;
 use crate::baseline::destination::DestinationKey;
-use crate::window::{Day, EniId};
+use crate::window::{Day, EniId, Hour};
 
 /// ENIs of one group, and their share of it, that make a change of the fleet.
 const FLEET_ENIS_MIN: usize = 3;
@@ -47,6 +47,14 @@ impl Told {
             findings: incident.independent_findings().cloned().collect(),
         }
     }
+}
+
+/// What was sent of a cause today, for the others that show it.
+#[derive(Clone, Debug)]
+pub(super) struct Leader {
+    pub(super) told: Told,
+    /// When it began to be scored.
+    pub(super) first_hour: Hour,
 }
 
 /// What is remembered of a subject after its day.
@@ -136,6 +144,39 @@ impl Incidents {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What was told of an incident by the one that it goes on with: the whole day of it, as is
+/// remembered of those that were sent, or the next day would be growth.
+pub(super) fn of_leader(incident: &Incident, ended: &[Incident], day: Day) -> Option<Told> {
+    let leader = ended.iter().find(|leader| Some(&leader.id) == incident.continues.as_ref())?;
+    let told = Told::of(leader, day);
+    Some(Told { app_bytes: told.app_bytes.max(incident.traffic.app_bytes), ..told })
+}
+
+/// A change of the fleet is one event also where it is worth no message: of those that show it on a
+/// day, what is not sent goes on with the one that was, else with the strongest.
+pub(super) fn fold_fleet_changes(ended: &mut [Incident]) {
+    let mut leaders: BTreeMap<Cause, usize> = BTreeMap::new();
+    let rank = |incident: &Incident| (incident.kept.is_sent(), incident.best.score.risk.to_bits());
+    for (at, incident) in ended.iter().enumerate().filter(|(_, incident)| incident.is_fleet_change) {
+        let leader = leaders.entry(Cause::of(incident)).or_insert(at);
+        if rank(incident) > rank(&ended[*leader]) {
+            *leader = at;
+        }
+    }
+    for at in 0..ended.len() {
+        let incident = &ended[at];
+        let leader = leaders.get(&Cause::of(incident)).copied().filter(|leader| *leader != at);
+        if let Some(leader) =
+            leader.filter(|_| incident.is_fleet_change && incident.kept == Kept::BelowThreshold)
+        {
+            let eni = Arc::clone(&incident.eni.eni);
+            let id = ended[leader].id.clone();
+            ended[leader].enis.insert(eni);
+            (ended[at].kept, ended[at].continues) = (Kept::Continues, Some(id));
         }
     }
 }

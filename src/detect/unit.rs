@@ -258,9 +258,10 @@ impl Unit {
                 let top = series(Series::ServedTop);
                 all.extend(served::evidence(*app_bytes, self.hour_of_day, floor, top, fleet));
             }
-            UnitKind::Spread { met, fan_out, rejected_fan_out, .. } => {
+            UnitKind::Spread { met, fan_out, rejected_fan_out, app_bytes } => {
+                let has_data = *app_bytes >= floor;
                 let fan = |detector, pool, count, of| {
-                    spread::evidence(detector, pool, count, self.hour_of_day, series(of), fleet)
+                    spread::evidence(detector, pool, (count, has_data), self.hour_of_day, series(of), fleet)
                 };
                 let several = new_destination::several(met, &eni.novelty, prior);
                 let contacted = fan(Detector::FanOut, Pool::FanOut, *fan_out, Series::FanOut);
