@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 BUDGETS = (1, 5, 20)
 ENIS, DAYS, ATTACK_FROM_DAY = 100, 42, 28
 #: seed, format, aggregation interval in seconds. Nothing was tuned on them.
-FLEETS = [(501, "v5", 600), (502, "v5", 600), (503, "v5", 600), (504, "v5", 60), (505, "v2", 600), (506, "v2", 600)]
+FLEETS = [(601, "v5", 600), (602, "v5", 600), (603, "v5", 600), (604, "v5", 60), (605, "v2", 600), (606, "v2", 600)]
 
 def run(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
