@@ -9,10 +9,11 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Such buffers that are filled ahead when one object is inflated and parsed on two threads.
 pub const CHUNKS_AHEAD: usize = 3;
-/// Batches of Parquet rows that are decoded ahead likewise, besides the one in hand.
-pub const BATCHES_AHEAD: usize = 2;
-/// Compressed bytes from which on that is worth a thread.
-pub const AHEAD_OBJECT_BYTES_MIN: u64 = 1 << 20;
+/// Compressed bytes from which on an object is worth more than one thread when others have nothing
+/// left to do.
+pub const SHARED_OBJECT_BYTES_MIN: u64 = 1 << 20;
+/// Threads on one object, each of which holds the pages of a Parquet row group.
+pub const OBJECT_THREADS_MAX: usize = 4;
 /// Most text one object may inflate to, bytes. AWS rotates objects at 75 MB compressed; text
 /// compresses about 10x, so this is 20 times the largest honest object.
 pub const OBJECT_TEXT_BYTES_MAX: u64 = 16 << 30;

@@ -1,32 +1,13 @@
-//! Reads a source, or makes batches, on a thread of its own, a little ahead of whoever takes what
-//! comes of it: with one large object and a second core, inflating and parsing go on at the same time.
+//! Reads a source on a thread of its own, a little ahead of whoever takes what comes of it: with one
+//! large object and a second core, inflating and parsing go on at the same time.
 //!
 //! Buffers go round between the two threads, so memory is bounded by their number and nothing is
-//! allocated after the first round. Batches wait until there is room for them.
+//! allocated after the first round.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::limits::{BATCHES_AHEAD, CHUNK_BYTES, CHUNKS_AHEAD};
-
-/// Gives `work` an iterator over `items`, which are made ahead meanwhile, in their order.
-pub(super) fn made_ahead<T: Send, R>(
-    items: impl Iterator<Item = T> + Send,
-    work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
-) -> R {
-    let (made_to, made) = sync_channel::<T>(BATCHES_AHEAD);
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for item in items {
-                if made_to.send(item).is_err() {
-                    return;
-                }
-            }
-        });
-        // The channel closes when the work is done, and with it the thread ends.
-        work(&mut made.into_iter())
-    })
-}
+use crate::limits::{CHUNK_BYTES, CHUNKS_AHEAD};
 
 /// What one step of reading gave: a buffer with that many bytes, and what stopped it.
 type Piece = (Vec<u8>, io::Result<usize>);
@@ -126,22 +107,6 @@ mod tests {
             assert_eq!(text.len(), left);
             assert!(text.iter().enumerate().all(|(n, &byte)| byte == n as u8));
         }
-    }
-
-    #[test]
-    fn items_come_in_order_and_no_more_are_made_than_fit() {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        let made = AtomicUsize::new(0);
-        let items = || {
-            (0..1000).inspect(|_| {
-                made.fetch_add(1, Ordering::Relaxed);
-            })
-        };
-        assert_eq!(made_ahead(items(), |items| items.collect::<Vec<_>>()), (0..1000).collect::<Vec<_>>());
-        made.store(0, Ordering::Relaxed);
-        assert_eq!(made_ahead(items(), |items| items.take(5).collect::<Vec<_>>()), [0, 1, 2, 3, 4]);
-        // Those taken, those that fit, and the one that found nobody there.
-        assert!(made.load(Ordering::Relaxed) <= 5 + BATCHES_AHEAD + 1);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use super::brisk::{self, Memory, Slate};
 use super::cuts::{Cursor, Cuts, FRONT_BYTES, Window};
 use super::text::{Fault, parse_line};
 use super::{ColumnPlan, FlowRecord, LogStatus, ReadReport, RecordSink, SkipReason};
-use crate::limits;
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +152,7 @@ impl<'s, S: RecordSink> Lines<'s, S> {
         };
         if !self.started {
             self.started = true;
-            note_unknown(&mut self.report, &plan.unknown);
+            self.report.note_unknown(&plan.unknown);
         }
         let mut record = FlowRecord::EMPTY;
         match parse_line(text, plan, &mut record) {
@@ -189,7 +188,7 @@ impl<'s, S: RecordSink> Lines<'s, S> {
     /// Changes the format if the line is a header.
     fn take_header(&mut self, line: &[u8]) -> bool {
         let Some(plan) = ColumnPlan::from_header(line) else { return false };
-        note_unknown(&mut self.report, &plan.unknown);
+        self.report.note_unknown(&plan.unknown);
         self.plan = Some(plan);
         self.started = true;
         true
@@ -225,16 +224,5 @@ fn deliver<S: RecordSink>(
             LogStatus::SkipData => report.skip_data += 1,
         },
         Err(reason) => report.skip(reason, place.line, place.byte, None, line),
-    }
-}
-
-/// Adds column names to the report: sorted, without repeats, up to the limit.
-pub(crate) fn note_unknown(report: &mut ReadReport, names: &[String]) {
-    for name in names {
-        if let Err(at) = report.unknown_columns.binary_search(name)
-            && report.unknown_columns.len() < limits::UNKNOWN_COLUMNS_MAX
-        {
-            report.unknown_columns.insert(at, name.clone());
-        }
     }
 }

@@ -6,9 +6,8 @@
 //! judged first (`parquet_guard.rs`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -18,9 +17,8 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::addresses::Addresses;
-use super::ahead::made_ahead;
 use super::fields::{self, Target};
-use super::lines::{Lines, note_unknown};
+use super::lines::Lines;
 use super::parquet_guard::{self, Allowance};
 use super::rows::rows;
 use super::{ObjectError, RecordSink, ocsf};
@@ -44,87 +42,112 @@ enum Columns {
     Ocsf,
 }
 
-/// Reads all rows of a Parquet file, one row group after the other: each is judged by its page
-/// headers first, so that what comes before a broken one is read. When asked to, batches are decoded
-/// on another thread than the one that takes their rows: it is about a third of the work.
-pub(crate) fn read<S: RecordSink>(
+/// Reads all rows of a Parquet file. Threads take one row group after the other: each is judged by
+/// its page headers first, so that what comes before a broken one is read. A group whose pages turn
+/// out to be damaged ends there, and the next ones are read all the same.
+pub(super) fn read<S: RecordSink + Send>(
     bytes: &Bytes,
-    is_ahead: bool,
     lines: &mut Lines<'_, S>,
+    others: &mut [Lines<'_, S>],
 ) -> Result<(), ObjectError> {
     parquet_guard::footer(bytes)?;
     let (file, layout) = contained(|| open(bytes, lines))??;
     let Layout { columns, mask } = layout;
     let allowance = Allowance::for_file(bytes.len());
-    let mut batches = Batches { bytes, file, mask, allowance, next_group: 0, reader: None };
-    let mut take = |batches: &mut dyn Iterator<Item = Result<RecordBatch, ObjectError>>| {
-        let mut addresses = Addresses::default();
-        let mut row = 0;
-        for batch in batches {
-            let batch = batch?;
-            match &columns {
-                Columns::Fields(columns) => rows(&batch, columns, row, &mut addresses, lines),
-                Columns::Ocsf => ocsf::rows(&batch, row, lines),
-            }
-            row += batch.num_rows() as u64;
+    let groups = Groups { bytes, file, mask, allowance, next: 0, next_row: 0, failure: None };
+    let groups = Mutex::new(groups);
+    std::thread::scope(|scope| {
+        for other in others {
+            other.is_transit_gateway = lines.is_transit_gateway;
+            scope.spawn(|| work(&groups, &columns, other));
         }
-        Ok(())
-    };
-    if is_ahead { made_ahead(batches, take) } else { take(&mut batches) }
+        work(&groups, &columns, lines);
+    });
+    let Groups { failure, .. } = groups.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failure.map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// The batches of a file in order. Nothing follows an error.
-struct Batches<'a> {
+/// Takes row groups and hands their rows over until there are no more.
+fn work<S: RecordSink>(groups: &Mutex<Groups<'_>>, columns: &Columns, lines: &mut Lines<'_, S>) {
+    let lock = || groups.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut addresses = Addresses::default();
+    loop {
+        let Some(Group { number, first_row, reader }) = lock().next() else { return };
+        let mut row = first_row;
+        if let Err(error) = reader.and_then(|mut reader| {
+            while let Some(batch) = contained(|| reader.next())? {
+                let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
+                match columns {
+                    Columns::Fields(columns) => rows(&batch, columns, row, &mut addresses, lines),
+                    Columns::Ocsf => ocsf::rows(&batch, row, lines),
+                }
+                row += batch.num_rows() as u64;
+            }
+            Ok(())
+        }) {
+            lock().note_failure(number, error);
+        }
+    }
+}
+
+/// The row groups that are left.
+struct Groups<'a> {
     bytes: &'a Bytes,
     file: ArrowReaderMetadata,
     mask: ProjectionMask,
     allowance: Allowance,
-    next_group: usize,
-    /// Of the row group in hand.
-    reader: Option<ParquetRecordBatchReader>,
+    next: usize,
+    /// Of the next group, in the file.
+    next_row: u64,
+    /// The first group in the file that could not be read to its end.
+    failure: Option<(usize, ObjectError)>,
 }
 
-impl Batches<'_> {
-    fn read(&mut self) -> Result<Option<RecordBatch>, ObjectError> {
-        loop {
-            if let Some(reader) = &mut self.reader
-                && let Some(batch) = contained(|| reader.next())?
-            {
-                return batch.map(Some).map_err(|error| ObjectError::Parquet(error.to_string()));
-            }
-            if self.next_group == self.file.metadata().num_row_groups() {
-                return Ok(None);
-            }
-            self.reader = Some(contained(|| self.row_group())??);
+/// A row group that is to be read.
+struct Group {
+    number: usize,
+    first_row: u64,
+    reader: Result<ParquetRecordBatchReader, ObjectError>,
+}
+
+impl Groups<'_> {
+    /// The next row group. After one whose headers are not plausible there is none.
+    fn next(&mut self) -> Option<Group> {
+        let (number, first_row) = (self.next, self.next_row);
+        let metadata = self.file.metadata();
+        if number >= metadata.num_row_groups() {
+            return None;
         }
+        self.next += 1;
+        self.next_row += u64::try_from(metadata.row_group(number).num_rows()).unwrap_or_default();
+        let verdict = contained(|| self.judge(number)).flatten();
+        if verdict.is_err() {
+            self.next = usize::MAX;
+        }
+        let reader = verdict.and_then(|()| contained(|| self.reader(number))?);
+        Some(Group { number, first_row, reader })
     }
 
-    /// A reader of the next row group, if its headers are plausible.
-    fn row_group(&mut self) -> Result<ParquetRecordBatchReader, ObjectError> {
-        let group = self.next_group;
-        self.next_group += 1;
-        let claims = self.file.metadata().row_group(group);
+    fn judge(&mut self, number: usize) -> Result<(), ObjectError> {
+        let claims = self.file.metadata().row_group(number);
         let decoded = claims.columns().iter().enumerate();
         let decoded = decoded.filter(|(leaf, _)| self.mask.leaf_included(*leaf)).map(|(_, column)| column);
-        self.allowance.row_group(self.bytes, claims, decoded)?;
+        self.allowance.row_group(self.bytes, claims, decoded)
+    }
+
+    fn reader(&self, number: usize) -> Result<ParquetRecordBatchReader, ObjectError> {
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.file.clone())
             .with_projection(self.mask.clone())
-            .with_row_groups(vec![group])
+            .with_row_groups(vec![number])
             .with_batch_size(BATCH_ROWS)
             .build()
             .map_err(broken)
     }
-}
 
-impl Iterator for Batches<'_> {
-    type Item = Result<RecordBatch, ObjectError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.read().transpose();
-        if matches!(batch, Some(Err(_))) {
-            (self.reader, self.next_group) = (None, self.file.metadata().num_row_groups());
+    fn note_failure(&mut self, number: usize, error: ObjectError) {
+        if self.failure.as_ref().is_none_or(|(first, _)| number < *first) {
+            self.failure = Some((number, error));
         }
-        batch
     }
 }
 
@@ -206,14 +229,18 @@ fn plan<S: RecordSink>(
     if known == 0 {
         return Err(ObjectError::Parquet("no column is a flow log field".to_owned()));
     }
-    note_unknown(&mut lines.report, &unknown);
+    lines.report.note_unknown(&unknown);
     Ok((kept, columns))
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray};
+    use arrow::array::{
+        ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StructArray,
+    };
     use parquet::arrow::ArrowWriter;
+    use parquet::basic::{Compression, GzipLevel};
+    use parquet::file::properties::WriterProperties;
 
     use super::*;
     use crate::record::{
@@ -259,10 +286,13 @@ mod tests {
     fn read(bytes: &[u8]) -> (Vec<String>, ReadReport) {
         let mut shown = Shown(Vec::new());
         let report = read_object(bytes, None, &mut shown);
-        let (mut beside, mut reader) = (Shown(Vec::new()), ObjectReader::default());
-        reader.set_ahead(true);
-        let ahead = reader.read(bytes, None, &mut beside);
-        assert_eq!((beside.0, format!("{ahead:?}")), (shown.0.clone(), format!("{report:?}")));
+        let mut both = [Shown(Vec::new()), Shown(Vec::new())];
+        let together = ObjectReader::default().read_together(bytes, None, &mut both);
+        let mut all = both.map(|shown| shown.0).concat();
+        all.sort();
+        let mut sorted = shown.0.clone();
+        sorted.sort();
+        assert_eq!((all, format!("{together:?}")), (sorted, format!("{report:?}")));
         (shown.0, report)
     }
 
@@ -352,6 +382,25 @@ mod tests {
         assert_eq!(report.records, 1 << 20, "the first row group was plausible");
         let error = report.error.unwrap().to_string();
         assert!(error.contains("51424 rows are more than its size can hold"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_row_group_does_not_cost_those_behind_it() {
+        let columns = vec![("interface_id", texts(&["eni-1", "eni-2", "eni-3"]))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut bytes = Vec::new();
+        let properties = WriterProperties::builder().set_compression(Compression::GZIP(GzipLevel::default()));
+        let properties = properties.set_max_row_group_row_count(Some(1)).build();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        let file = writer.close().unwrap();
+        let (start, len) = file.row_group(1).column(0).byte_range();
+        // The checksum of the last page.
+        bytes[(start + len - 8) as usize] ^= 1;
+        let (shown, report) = read(&bytes);
+        let enis: Vec<_> = shown.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(enis, ["eni-1", "eni-3"]);
+        assert!(matches!(report.error, Some(ObjectError::Parquet(_))), "{:?}", report.error);
     }
 
     #[test]

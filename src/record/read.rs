@@ -25,17 +25,11 @@ const GZIP_LAYERS_MAX: usize = 3;
 pub struct ObjectReader {
     /// Text, with room on both sides.
     chunk: Vec<u8>,
-    tools: Tools,
-    is_ahead: bool,
+    /// One for each thread that reads an object.
+    tools: Vec<Tools>,
 }
 
 impl ObjectReader {
-    /// From now on whether gzip is inflated, and Parquet decoded, on a thread of its own while records
-    /// are taken: worth it for a large object when a core is idle.
-    pub fn set_ahead(&mut self, is_ahead: bool) {
-        self.is_ahead = is_ahead;
-    }
-
     /// Reads one object to its end. `format` holds for lines before which there is no header.
     /// Whatever is wrong with the object, what could be read reaches the sink, and the report
     /// says the rest.
@@ -43,13 +37,30 @@ impl ObjectReader {
         &mut self,
         input: impl Read + Send,
         format: Option<&ColumnPlan>,
-        sink: &mut impl RecordSink,
+        sink: &mut (impl RecordSink + Send),
+    ) -> ReadReport {
+        self.read_together(input, format, std::slice::from_mut(sink))
+    }
+
+    /// Reads one object on as many threads as there are sinks: for a large object when cores are
+    /// idle. Row groups of Parquet are read by one thread each; of text the first sink has all, and
+    /// it is inflated on a second thread. Which sink has which record is left to chance; the report
+    /// is the same as of one. For no sink nothing is read.
+    pub fn read_together<S: RecordSink + Send>(
+        &mut self,
+        input: impl Read + Send,
+        format: Option<&ColumnPlan>,
+        sinks: &mut [S],
     ) -> ReadReport {
         self.chunk.resize(limits::CHUNK_BYTES + WINDOW_BYTES, 0);
+        self.tools.resize_with(self.tools.len().max(sinks.len()), Tools::default);
+        let readers = self.tools.iter_mut().zip(sinks);
+        let mut readers: Vec<_> = readers.map(|(tools, sink)| Lines::new(format, tools, sink)).collect();
+        let Some((first, others)) = readers.split_first_mut() else { return ReadReport::default() };
         let mut source = Counted { source: input, bytes: 0 };
-        let mut lines = Lines::new(format, &mut self.tools, sink);
-        let error = read_layer(&mut source, 0, self.is_ahead, &mut self.chunk, &mut lines).err();
-        let mut report = lines.report;
+        let error = read_layer(&mut source, 0, &mut self.chunk, first, others).err();
+        let reports = readers.into_iter().map(|lines| lines.report);
+        let mut report = reports.reduce(ReadReport::with).unwrap_or_default();
         report.object_bytes = source.bytes;
         report.error = error;
         report
@@ -60,7 +71,7 @@ impl ObjectReader {
 pub fn read_object(
     input: impl Read + Send,
     format: Option<&ColumnPlan>,
-    sink: &mut impl RecordSink,
+    sink: &mut (impl RecordSink + Send),
 ) -> ReadReport {
     ObjectReader::default().read(input, format, sink)
 }
@@ -80,41 +91,38 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// Looks at the first bytes and reads the rest accordingly. The source is `dyn` so that gzip
-/// inside gzip is the same code; it is called once per chunk.
-fn read_layer<S: RecordSink>(
+/// inside gzip is the same code; it is called once per chunk. `others` may take a part of the object.
+fn read_layer<S: RecordSink + Send>(
     source: &mut (dyn Read + Send),
     depth: usize,
-    is_ahead: bool,
     chunk: &mut [u8],
     lines: &mut Lines<'_, S>,
+    others: &mut [Lines<'_, S>],
 ) -> Result<(), ObjectError> {
     let mut head = [0; SNIFF_BYTES];
     let (len, error) = fill(source, &mut head);
     let head = &head[..len];
     let mut source = head.chain(Cut { source, error });
     if head.starts_with(&gunzip::MAGIC) && depth < GZIP_LAYERS_MAX {
-        let mut text = Gunzip::new(source);
-        return if is_ahead {
-            read_ahead(&mut text, |text| read_layer(text, depth + 1, false, chunk, lines))
-        } else {
-            read_layer(&mut text, depth + 1, false, chunk, lines)
-        };
+        return read_layer(&mut Gunzip::new(source), depth + 1, chunk, lines, others);
     }
     if head.starts_with(parquet::MAGIC) {
-        return read_parquet(&mut source, is_ahead, lines);
+        return read_parquet(&mut source, lines, others);
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    if text.starts_with(b"{") {
-        return envelope::read(&mut source, lines);
-    }
-    read_text(&mut source, chunk, lines)
+    let is_envelope = text.starts_with(b"{");
+    let mut read = |source: &mut (dyn Read + Send)| {
+        if is_envelope { envelope::read(source, lines) } else { read_text(source, chunk, lines) }
+    };
+    let is_ahead = depth > 0 && !others.is_empty();
+    if is_ahead { read_ahead(&mut source, read) } else { read(&mut source) }
 }
 
 /// Parquet has its index at the end, so the whole object is held, up to the limit.
-fn read_parquet<S: RecordSink>(
+fn read_parquet<S: RecordSink + Send>(
     source: &mut (dyn Read + Send),
-    is_ahead: bool,
     lines: &mut Lines<'_, S>,
+    others: &mut [Lines<'_, S>],
 ) -> Result<(), ObjectError> {
     let mut bytes = Vec::with_capacity(SMALL_OBJECT_BYTES);
     let limit = limits::BUFFERED_OBJECT_BYTES_MAX;
@@ -124,7 +132,7 @@ fn read_parquet<S: RecordSink>(
     if bytes.len() as u64 > limit {
         return Err(ObjectError::Parquet(format!("larger than {limit} bytes")));
     }
-    parquet::read(&bytes.into(), is_ahead, lines)
+    parquet::read(&bytes.into(), lines, others)
 }
 
 /// A source that failed while its head was read fails again where it stood.
@@ -295,11 +303,10 @@ mod tests {
         assert_eq!(again.0, seen.0);
         assert_eq!((stepped.samples, stepped.error), (report.samples.clone(), report.error.clone()));
         // And on two threads.
-        let (mut beside, mut reader) = (Seen::default(), ObjectReader::default());
-        reader.set_ahead(true);
-        let ahead = reader.read(bytes, format.as_ref(), &mut beside);
-        assert_eq!(beside.0, seen.0);
-        assert_eq!(format!("{ahead:?}"), format!("{report:?}"));
+        let mut both = [Seen::default(), Seen::default()];
+        let together = ObjectReader::default().read_together(bytes, format.as_ref(), &mut both);
+        assert_eq!((&both[0].0, both[1].0.len()), (&seen.0, 0));
+        assert_eq!(format!("{together:?}"), format!("{report:?}"));
         (seen.0, report)
     }
 

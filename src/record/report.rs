@@ -86,6 +86,40 @@ impl ReadReport {
         }
     }
 
+    /// This and what another thread on the same object saw: their sum, and of each reason the sample
+    /// that comes first in the object.
+    #[must_use]
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.object_bytes += other.object_bytes;
+        self.text_bytes += other.text_bytes;
+        self.lines += other.lines;
+        self.records += other.records;
+        self.no_data += other.no_data;
+        self.skip_data += other.skip_data;
+        self.skipped.iter_mut().zip(other.skipped).for_each(|(sum, count)| *sum += count);
+        for sample in other.samples {
+            match self.samples.iter_mut().find(|have| have.reason == sample.reason) {
+                Some(have) if have.line <= sample.line => {}
+                Some(have) => *have = sample,
+                None => self.samples.push(sample),
+            }
+        }
+        self.samples.sort_unstable_by_key(|sample| sample.line);
+        self.note_unknown(&other.unknown_columns);
+        self.error = self.error.or(other.error);
+        self
+    }
+
+    /// Adds column names: sorted, without repeats, the first in that order up to the limit.
+    pub(super) fn note_unknown(&mut self, names: &[String]) {
+        for name in names {
+            if let Err(at) = self.unknown_columns.binary_search(name) {
+                self.unknown_columns.insert(at, name.clone());
+                self.unknown_columns.truncate(crate::limits::UNKNOWN_COLUMNS_MAX);
+            }
+        }
+    }
+
     /// Skipped lines of all reasons.
     pub fn skipped_total(&self) -> u64 {
         self.skipped.iter().sum()

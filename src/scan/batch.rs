@@ -10,7 +10,7 @@ use super::seal::Sealing;
 use super::{Progress, Seen, plan};
 use crate::config::Config;
 use crate::error::Error;
-use crate::limits::AHEAD_OBJECT_BYTES_MIN;
+use crate::limits::{OBJECT_THREADS_MAX, SHARED_OBJECT_BYTES_MIN};
 use crate::record::{ColumnPlan, FlowRecord, ObjectError, ObjectReader, ReadReport, RecordSink, SkipReason};
 use crate::source::{ObjectRef, Open};
 use crate::window::{Hour, ObjectContext, ObjectLedger, Seal, Shard};
@@ -39,7 +39,7 @@ pub(crate) struct Batch {
 /// What one object came to, beside its windows.
 pub(crate) struct Outcome {
     report: ReadReport,
-    /// Places and hours that it held records of.
+    /// Hours that it held records of, ascending.
     touched: Vec<Hour>,
     account: Arc<str>,
     region: Arc<str>,
@@ -89,15 +89,15 @@ impl<'a> BatchReader<'a> {
         let first = self.first.fetch_add(objects.len(), Ordering::Relaxed);
         let taken = AtomicUsize::new(0);
         let work = || {
-            let (mut reader, mut batch) = (ObjectReader::default(), Batch::default());
+            let (mut reader, mut shards) = (ObjectReader::default(), vec![Shard::default()]);
+            let mut outcomes = Vec::new();
             loop {
                 let at = taken.fetch_add(1, Ordering::Relaxed);
-                let Some(object) = objects.get(at) else { return batch };
-                // With fewer objects left than threads, a large one is worked on by two.
-                let is_rest = objects.len() - at < rayon::current_num_threads();
-                reader.set_ahead(is_rest && object.bytes >= AHEAD_OBJECT_BYTES_MIN);
-                let outcome = self.read_one(first + at, object, &mut reader, &mut batch.shard);
-                batch.outcomes.push((at, outcome));
+                let Some(object) = objects.get(at) else { return Batch::of(shards, outcomes) };
+                let threads = threads(object, objects.len() - at);
+                shards.resize_with(shards.len().max(threads), Shard::default);
+                let outcome = self.read_one(first + at, object, &mut reader, &mut shards[..threads]);
+                outcomes.push((at, outcome));
                 self.progress.object_done(object.bytes);
             }
         };
@@ -119,7 +119,7 @@ impl<'a> BatchReader<'a> {
         at: usize,
         object: &ObjectRef,
         reader: &mut ObjectReader,
-        shard: &mut Shard,
+        shards: &mut [Shard],
     ) -> Outcome {
         let key = object.key.as_ref();
         let unknown = || Arc::<str>::from("unknown");
@@ -131,11 +131,12 @@ impl<'a> BatchReader<'a> {
             from_second: self.from_second,
             to_second: self.to_second,
         };
-        let mut sink = ShardSink { shard, context: &context, touched: Vec::new() };
+        let sink = |shard| ShardSink { shard, context: &context, touched: Vec::new() };
+        let mut sinks: Vec<ShardSink<'_>> = shards.iter_mut().map(sink).collect();
         let (report, blake3) = match self.opener.open(at) {
             Ok(source) => {
                 let mut source = Sealing::new(source, self.is_sealed);
-                let report = reader.read(&mut source, self.format.as_ref(), &mut sink);
+                let report = reader.read_together(&mut source, self.format.as_ref(), &mut sinks);
                 // How far a damaged object is read is nobody's promise.
                 let blake3 = if report.error.is_none() { source.seal() } else { None };
                 (report, blake3)
@@ -145,7 +146,9 @@ impl<'a> BatchReader<'a> {
                 (ReadReport { error, ..ReadReport::default() }, None)
             }
         };
-        let ShardSink { touched, .. } = sink;
+        let mut touched: Vec<Hour> = sinks.into_iter().flat_map(|sink| sink.touched).collect();
+        touched.sort_unstable();
+        touched.dedup();
         let seal = self.is_sealed.then(|| Seal {
             bytes: object.bytes,
             etag: object.path.etag().into(),
@@ -153,6 +156,26 @@ impl<'a> BatchReader<'a> {
         });
         Outcome { report, touched, account: context.account, region: context.region, seal }
     }
+}
+
+impl Batch {
+    /// What one worker read.
+    fn of(shards: Vec<Shard>, outcomes: Vec<(usize, Outcome)>) -> Self {
+        let merged = shards.into_iter().reduce(|mut one, two| {
+            one.merge(two);
+            one
+        });
+        Self { shard: merged.unwrap_or_default(), outcomes }
+    }
+}
+
+/// How many threads read an object, which is one of the last `left` of its batch: those that would
+/// have nothing to do help with a large one.
+fn threads(object: &ObjectRef, left: usize) -> usize {
+    if object.bytes < SHARED_OBJECT_BYTES_MIN {
+        return 1;
+    }
+    rayon::current_num_threads().div_ceil(left).min(OBJECT_THREADS_MAX)
 }
 
 /// Adds the records of one object to the worker's shard.
@@ -176,7 +199,7 @@ impl RecordSink for ShardSink<'_> {
 }
 
 impl Outcome {
-    /// Hours that the object held records of, in the order met.
+    /// Hours that the object held records of, ascending.
     pub(crate) fn hours(&self) -> &[Hour] {
         &self.touched
     }

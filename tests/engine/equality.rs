@@ -17,6 +17,7 @@ use crate::fleet_support::{Scanned, files, objects, options, scan_all, write_fle
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use outflow::alert::Alert;
+use outflow::limits::SHARED_OBJECT_BYTES_MIN;
 use outflow::scan::{ObjectKey, ObjectRef, Source};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 use rand::SeedableRng as _;
@@ -86,6 +87,7 @@ fn check(format: SimFormat) {
     orders_and_threads(&all, dir.path(), &reference);
     halves(&all, &first, dir.path());
     days_that_closed_stay(&all, &first, &reference, dir.path());
+    one_object(&all, dir.path());
 }
 
 fn orders_and_threads(all: &[ObjectRef], dir: &Path, reference: &Reference) {
@@ -96,6 +98,31 @@ fn orders_and_threads(all: &[ObjectRef], dir: &Path, reference: &Reference) {
         let lake = dir.join(format!("lake-{seed}-{threads}"));
         let report = scan_all(shuffled, &options(threads, Some(&lake)));
         assert_same(&format!("order {seed} on {threads} threads"), &report, &lake, reference);
+    }
+}
+
+/// All in one object, which is large enough to be read by several threads: it begins like one, and
+/// headers come again in it.
+fn one_object(all: &[ObjectRef], dir: &Path) {
+    let path = dir.join("all.log.gz");
+    let mut out = GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::none());
+    for object in all {
+        let Source::File(path) = &object.path else { unreachable!("listed from a folder") };
+        std::io::copy(&mut MultiGzDecoder::new(fs::File::open(path).unwrap()), &mut out).unwrap();
+    }
+    out.finish().unwrap();
+    let bytes = fs::metadata(&path).unwrap().len();
+    assert!(bytes > 2 * SHARED_OBJECT_BYTES_MIN, "{bytes} bytes are no large object");
+    let name = path.to_string_lossy().into_owned();
+    let object = ObjectRef { name, path: Source::File(path), bytes, key: None };
+    let lake = |threads| dir.join(format!("lake-of-one-{threads}"));
+    let first = scan_all(vec![object.clone()], &options(1, Some(&lake(1))));
+    assert!(first.seen.objects == 1 && !first.alerts.is_empty(), "{:?}", first.seen);
+    let reference = Reference { alerts: lines(&first.alerts), lake: files(&lake(1)) };
+    for threads in [2, 4] {
+        let report = scan_all(vec![object.clone()], &options(threads, Some(&lake(threads))));
+        assert_eq!(format!("{:?}", report.seen), format!("{:?}", first.seen));
+        assert_same(&format!("one object on {threads} threads"), &report, &lake(threads), &reference);
     }
 }
 
