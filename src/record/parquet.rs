@@ -9,32 +9,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
-use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::addresses::Addresses;
 use super::ahead::made_ahead;
 use super::fields::{self, Target};
 use super::lines::{Lines, note_unknown};
 use super::parquet_guard::{self, Allowance};
+use super::row_group::{File, GroupReader};
 use super::rows::rows;
 use super::{ObjectError, RecordSink, ocsf};
 
 /// First and last bytes of a Parquet file.
 pub(crate) const MAGIC: &[u8] = b"PAR1";
-/// Rows decoded at a time.
-const BATCH_ROWS: usize = 8192;
-
-/// What is read of the file.
-struct Layout {
-    columns: Columns,
-    mask: ProjectionMask,
-}
 
 /// Which columns of the file hold what.
 enum Columns {
@@ -53,10 +40,9 @@ pub(crate) fn read<S: RecordSink>(
     lines: &mut Lines<'_, S>,
 ) -> Result<(), ObjectError> {
     parquet_guard::footer(bytes)?;
-    let (file, layout) = contained(|| open(bytes, lines))??;
-    let Layout { columns, mask } = layout;
+    let (file, columns) = contained(|| open(bytes, lines))??;
     let allowance = Allowance::for_file(bytes.len());
-    let mut batches = Batches { bytes, file, mask, allowance, next_group: 0, reader: None };
+    let mut batches = Batches { file: Arc::new(file), allowance, next_group: 0, reader: None };
     let mut take = |batches: &mut dyn Iterator<Item = Result<RecordBatch, ObjectError>>| {
         let mut addresses = Addresses::default();
         let mut row = 0;
@@ -74,17 +60,15 @@ pub(crate) fn read<S: RecordSink>(
 }
 
 /// The batches of a file in order. Nothing follows an error.
-struct Batches<'a> {
-    bytes: &'a Bytes,
-    file: ArrowReaderMetadata,
-    mask: ProjectionMask,
+struct Batches {
+    file: Arc<File>,
     allowance: Allowance,
     next_group: usize,
     /// Of the row group in hand.
-    reader: Option<ParquetRecordBatchReader>,
+    reader: Option<GroupReader>,
 }
 
-impl Batches<'_> {
+impl Batches {
     fn read(&mut self) -> Result<Option<RecordBatch>, ObjectError> {
         loop {
             if let Some(reader) = &mut self.reader
@@ -92,7 +76,7 @@ impl Batches<'_> {
             {
                 return batch.map(Some).map_err(|error| ObjectError::Parquet(error.to_string()));
             }
-            if self.next_group == self.file.metadata().num_row_groups() {
+            if self.next_group == self.file.num_row_groups() {
                 return Ok(None);
             }
             self.reader = Some(contained(|| self.row_group())??);
@@ -100,29 +84,19 @@ impl Batches<'_> {
     }
 
     /// A reader of the next row group, if its headers are plausible.
-    fn row_group(&mut self) -> Result<ParquetRecordBatchReader, ObjectError> {
-        let group = self.next_group;
+    fn row_group(&mut self) -> Result<GroupReader, ObjectError> {
         self.next_group += 1;
-        let claims = self.file.metadata().row_group(group);
-        let decoded = claims.columns().iter().enumerate();
-        let decoded = decoded.filter(|(leaf, _)| self.mask.leaf_included(*leaf)).map(|(_, column)| column);
-        self.allowance.row_group(self.bytes, claims, decoded)?;
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.file.clone())
-            .with_projection(self.mask.clone())
-            .with_row_groups(vec![group])
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(broken)
+        self.file.row_group(self.next_group - 1, &mut self.allowance)
     }
 }
 
-impl Iterator for Batches<'_> {
+impl Iterator for Batches {
     type Item = Result<RecordBatch, ObjectError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.read().transpose();
         if matches!(batch, Some(Err(_))) {
-            (self.reader, self.next_group) = (None, self.file.metadata().num_row_groups());
+            (self.reader, self.next_group) = (None, self.file.num_row_groups());
         }
         batch
     }
@@ -137,46 +111,14 @@ fn contained<T>(step: impl FnOnce() -> T) -> Result<T, ObjectError> {
 }
 
 /// Reads the footer and finds the columns.
-fn open<S: RecordSink>(
-    bytes: &Bytes,
-    lines: &mut Lines<'_, S>,
-) -> Result<(ArrowReaderMetadata, Layout), ObjectError> {
-    // What helps to leave rows out is not read: all of them count.
-    let options = ArrowReaderOptions::new()
-        .with_skip_arrow_metadata(true)
-        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let file = ArrowReaderMetadata::load(bytes, options.clone()).map_err(broken)?;
-    let views = Schema::new(file.schema().fields().iter().map(as_views).collect::<Fields>());
-    let options = options.with_schema(Arc::new(views));
-    let file = ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options).map_err(broken)?;
-    let names: Vec<String> = file.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let (kept, columns) = if ocsf::is_ocsf(&names) {
-        (ocsf::roots(&names), Columns::Ocsf)
-    } else {
-        let (kept, columns) = plan(&names, lines)?;
-        (kept, Columns::Fields(columns))
-    };
-    let mask = ProjectionMask::roots(file.parquet_schema(), kept);
-    Ok((file, Layout { columns, mask }))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-fn broken(error: parquet::errors::ParquetError) -> ObjectError {
-    ObjectError::Parquet(error.to_string())
-}
-
-/// The field with texts as views: values of a dictionary are then pointed to, not copied.
-fn as_views(field: &FieldRef) -> FieldRef {
-    let kind = match field.data_type() {
-        DataType::Utf8 => DataType::Utf8View,
-        DataType::Binary => DataType::BinaryView,
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(as_views).collect()),
-        DataType::List(element) => DataType::List(as_views(element)),
-        other => other.clone(),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(kind))
+fn open<S: RecordSink>(bytes: &Bytes, lines: &mut Lines<'_, S>) -> Result<(File, Columns), ObjectError> {
+    let file = File::open(bytes)?;
+    let names = file.names();
+    if ocsf::is_ocsf(&names) {
+        return Ok((file.with_columns(ocsf::roots(&names), false), Columns::Ocsf));
+    }
+    let (kept, columns) = plan(&names, lines)?;
+    Ok((file.with_columns(kept, true), Columns::Fields(columns)))
 }
 
 /// The columns to decode, and what each of them fills.
