@@ -9,9 +9,13 @@
 //! way, at the speed of flate2's own readers, which would drop what the failing step had written
 //! and take zero padding for damage.
 
+mod whole;
+
 use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
+
+pub(crate) use whole::Whole;
 
 use crate::limits;
 use crate::record::ObjectError;

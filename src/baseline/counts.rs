@@ -19,8 +19,9 @@ fn size_bin(size: Level) -> u8 {
 /// How many things had which size, in quarter doublings. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SizeCounts {
-    /// (bin, count), sorted by bin.
-    bins: Vec<(u8, u32)>,
+    /// (bin, count), sorted by bin. Without room for more: an ENI keeps six of these for each day of
+    /// its history, and most are empty.
+    bins: Box<[(u8, u32)]>,
 }
 
 impl SizeCounts {
@@ -39,7 +40,12 @@ impl SizeCounts {
     fn add_bin(&mut self, bin: u8, count: u32) {
         match self.bins.binary_search_by_key(&bin, |(b, _)| *b) {
             Ok(at) => self.bins[at].1 = self.bins[at].1.saturating_add(count),
-            Err(at) => self.bins.insert(at, (bin, count)),
+            Err(at) => {
+                let mut bins = std::mem::take(&mut self.bins).into_vec();
+                bins.reserve_exact(1);
+                bins.insert(at, (bin, count));
+                self.bins = bins.into_boxed_slice();
+            }
         }
     }
 
@@ -97,7 +103,7 @@ impl SizeCounts {
             return all;
         }
         let mean_excess = self.mean_excess(n);
-        let (mut left, mut as_large) = (self.bins.as_slice(), 0_u32);
+        let (mut left, mut as_large) = (&self.bins[..], 0_u32);
         for bin in (0..=u8::MAX).rev() {
             while let [rest @ .., (at, count)] = left
                 && *at >= bin
@@ -180,7 +186,30 @@ const BALANCE_CLIP: f64 = 0.99;
 /// Counts of hours by producer/consumer ratio. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalanceCounts {
-    bins: [u32; BALANCE_BINS],
+    bins: BalanceBins,
+}
+
+/// Counts by bin; none of nothing, as on most days of an ENI, which are all kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u32; BALANCE_BINS]", into = "[u32; BALANCE_BINS]")]
+struct BalanceBins(Option<Box<[u32; BALANCE_BINS]>>);
+
+impl BalanceBins {
+    fn all(&self) -> &[u32; BALANCE_BINS] {
+        self.0.as_deref().unwrap_or(&[0; BALANCE_BINS])
+    }
+}
+
+impl From<[u32; BALANCE_BINS]> for BalanceBins {
+    fn from(bins: [u32; BALANCE_BINS]) -> Self {
+        Self(bins.iter().any(|count| *count > 0).then(|| Box::new(bins)))
+    }
+}
+
+impl From<BalanceBins> for [u32; BALANCE_BINS] {
+    fn from(bins: BalanceBins) -> Self {
+        *bins.all()
+    }
 }
 
 /// The producer/consumer ratio (Bullard & Gerth, `FloCon` 2014): 1 pure push, 0 balanced, -1 pull.
@@ -198,31 +227,32 @@ fn balance_bin(ratio: f64) -> usize {
 impl BalanceCounts {
     /// Counts one ratio.
     pub fn add(&mut self, ratio: f64) {
-        self.bins[balance_bin(ratio)] += 1;
+        self.bins.0.get_or_insert_default()[balance_bin(ratio)] += 1;
     }
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
-        for (to, from) in self.bins.iter_mut().zip(&other.bins) {
+        let Some(other) = &other.bins.0 else { return };
+        for (to, from) in self.bins.0.get_or_insert_default().iter_mut().zip(&**other) {
             *to = to.saturating_add(*from);
         }
     }
 
     /// How many were counted.
     pub fn n(&self) -> u32 {
-        self.bins.iter().sum()
+        self.bins.all().iter().sum()
     }
 
     /// How many were at least as much of a producer as `ratio`.
     pub fn as_much(&self, ratio: f64) -> u32 {
-        self.bins[balance_bin(ratio)..].iter().sum()
+        self.bins.all()[balance_bin(ratio)..].iter().sum()
     }
 
     /// The middle ratio; `None` of nothing.
     pub fn median(&self) -> Option<f64> {
         let half = self.n().div_ceil(2);
         let mut sum = 0;
-        let at = self.bins.iter().position(|count| {
+        let at = self.bins.all().iter().position(|count| {
             sum += count;
             sum >= half && half > 0
         })?;
@@ -299,5 +329,24 @@ mod tests {
         assert_eq!((balance.as_much(0.9), balance.as_much(-0.95)), (0, 99));
         assert!((balance.median().unwrap() + 0.8).abs() < 0.1);
         assert_eq!(BalanceCounts::default().median(), None);
+    }
+
+    #[test]
+    fn counts_are_kept_as_they_were_written_and_nothing_takes_no_room() {
+        let nothing = format!(r#"{{"bins":[{}]}}"#, ["0"; BALANCE_BINS].join(","));
+        let (mut balance, mut sum) = (BalanceCounts::default(), BalanceCounts::default());
+        sum.merge(&balance);
+        assert_eq!((sum.bins.0.is_none(), serde_json::to_string(&sum).unwrap()), (true, nothing.clone()));
+        assert!(serde_json::from_str::<BalanceCounts>(&nothing).unwrap().bins.0.is_none());
+        balance.add(0.5);
+        sum.merge(&balance);
+        let text = serde_json::to_string(&sum).unwrap();
+        assert_eq!((serde_json::from_str(&text).ok(), sum.n()), (Some(balance), 1));
+        assert!(text.starts_with(r#"{"bins":[0,0,"#) && text.contains(",1,"));
+
+        let mut sizes = SizeCounts::default();
+        assert_eq!(serde_json::to_string(&sizes).unwrap(), r#"{"bins":[]}"#);
+        [1 << 20, 1 << 10, 1 << 20].iter().for_each(|&bytes| sizes.add(Level::of_bytes(bytes)));
+        assert_eq!(serde_json::to_string(&sizes).unwrap(), r#"{"bins":[[4,1],[40,2]]}"#);
     }
 }

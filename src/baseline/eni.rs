@@ -480,7 +480,10 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
             sustained: met.learned_sustained,
         });
     }
+    // Exactly: room for days to come would be an eighth of what an ENI with few destinations takes.
+    history.novelty.reserve_exact(1);
     history.novelty.push_back(novelty);
+    history.balance.reserve_exact(1);
     history.balance.push_back(BalanceDay { day, counts: today.balance });
     for (protocol, port) in today.ports {
         match history.ports.binary_search_by_key(&(protocol, port), |p| (p.protocol, p.port)) {
@@ -488,5 +491,6 @@ pub fn fold(history: &mut EniHistory, today: EniToday) {
             Err(at) => history.ports.insert(at, PortUse { protocol, port, first_day: day, last_day: day }),
         }
     }
+    history.days.reserve_exact(1);
     history.days.push_back(today.samples);
 }

@@ -2,9 +2,14 @@
 //! thousand again and again, each connection both ways, and to look one up costs a quarter of
 //! reading it.
 
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+
 use super::cuts::{FRONT_BYTES, Window};
 use super::marks::{digits, equal};
 use super::scan::ipv4;
+use crate::net::Addr;
 
 /// Addresses remembered, a power of two; 24 bytes each. They share the first cache with the text.
 const KNOWN: usize = 512;
@@ -22,11 +27,21 @@ struct Known {
 #[derive(Clone, Debug)]
 pub(super) struct Addresses {
     known: Box<[Known; KNOWN]>,
+    /// Of columns that are dictionaries, the last one of each.
+    dictionaries: Vec<Dictionary>,
+}
+
+/// A dictionary of texts, which all batches of a row group share, and what was read of it.
+#[derive(Clone, Debug)]
+struct Dictionary {
+    column: usize,
+    texts: ArrayRef,
+    addresses: Arc<[Option<Addr>]>,
 }
 
 impl Default for Addresses {
     fn default() -> Self {
-        Self { known: Box::new([Known::default(); KNOWN]) }
+        Self { known: Box::new([Known::default(); KNOWN]), dictionaries: Vec::new() }
     }
 }
 
@@ -60,6 +75,25 @@ impl Addresses {
         self.known_or([u64::from_le_bytes(*first), high | (len as u64) << 56], || {
             ipv4(text, 0).filter(|&(_, end)| end == len).map(|(bits, _)| bits)
         })
+    }
+
+    /// The addresses of a column's dictionary, by what `read` takes the text at a place for. They
+    /// are read once and not for each batch.
+    pub(super) fn of_dictionary(
+        &mut self,
+        column: usize,
+        texts: &ArrayRef,
+        mut read: impl FnMut(usize, &mut Self) -> Option<Addr>,
+    ) -> Arc<[Option<Addr>]> {
+        let known = self.dictionaries.iter().find(|have| Arc::ptr_eq(&have.texts, texts));
+        let known = known.map(|have| Arc::clone(&have.addresses));
+        let addresses = known.unwrap_or_else(|| (0..texts.len()).map(|at| read(at, self)).collect());
+        let new = Dictionary { column, texts: Arc::clone(texts), addresses: Arc::clone(&addresses) };
+        match self.dictionaries.iter().position(|have| have.column == column) {
+            Some(at) => self.dictionaries[at] = new,
+            None => self.dictionaries.push(new),
+        }
+        addresses
     }
 
     #[inline(always)]

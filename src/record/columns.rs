@@ -4,6 +4,8 @@
 //! Writers disagree about types: AWS has 32 or 64 bits for the same field, re-written files hold
 //! doubles or text such as `None`. NULL, `-`, the empty text and `None` are all absent.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
@@ -30,7 +32,10 @@ impl Values {
     pub(crate) fn of(array: &ArrayRef) -> Self {
         // Values that do not fit become NULL instead of failing the file.
         let options = CastOptions { safe: true, ..CastOptions::default() };
-        let to = |kind: &DataType| cast_with_options(array, kind, &options).ok();
+        let to = |kind: &DataType| match array.data_type() {
+            same if same == kind => Some(Arc::clone(array)),
+            _ => cast_with_options(array, kind, &options).ok(),
+        };
         let cast = match array.data_type() {
             // Old writers leave the text annotation out and give plain bytes.
             DataType::Utf8
@@ -84,6 +89,15 @@ impl Values {
                 text => text,
             },
             _ => b"",
+        }
+    }
+
+    /// How many there are, if any.
+    pub(super) fn len(&self) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::Integers(numbers) => Some(numbers.len()),
+            Self::Texts(texts) => Some(texts.len()),
         }
     }
 
@@ -155,7 +169,7 @@ impl Values {
 
     /// The same, by those met lately.
     #[inline]
-    pub(crate) fn known_address(
+    pub(super) fn known_address(
         &self,
         row: usize,
         field: &'static str,
@@ -192,7 +206,6 @@ impl Values {
 mod tests {
     use super::*;
     use arrow::array::{Float64Array, Int32Array, LargeStringArray, NullArray, StringArray, UInt64Array};
-    use std::sync::Arc;
 
     fn values(array: impl Array + 'static) -> Values {
         let array: ArrayRef = Arc::new(array);

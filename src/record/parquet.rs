@@ -8,31 +8,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
-use parquet::file::metadata::ParquetStatisticsPolicy;
 
 use super::addresses::Addresses;
 use super::fields::{self, Target};
 use super::lines::Lines;
 use super::parquet_guard::{self, Allowance};
+use super::row_group::File;
 use super::rows::rows;
 use super::{ObjectError, RecordSink, ocsf};
 
 /// First and last bytes of a Parquet file.
 pub(crate) const MAGIC: &[u8] = b"PAR1";
-/// Rows decoded at a time.
-const BATCH_ROWS: usize = 8192;
-
-/// What is read of the file.
-struct Layout {
-    columns: Columns,
-    mask: ProjectionMask,
-}
 
 /// Which columns of the file hold what.
 enum Columns {
@@ -51,10 +38,9 @@ pub(super) fn read<S: RecordSink + Send>(
     others: &mut [Lines<'_, S>],
 ) -> Result<(), ObjectError> {
     parquet_guard::footer(bytes)?;
-    let (file, layout) = contained(|| open(bytes, lines))??;
-    let Layout { columns, mask } = layout;
+    let (file, columns) = contained(|| open(bytes, lines))??;
     let allowance = Allowance::for_file(bytes.len());
-    let groups = Groups { bytes, file, mask, allowance, next: 0, next_row: 0, failure: None };
+    let groups = Groups { file: Arc::new(file), allowance, next: 0, next_row: 0, failure: None };
     let groups = Mutex::new(groups);
     std::thread::scope(|scope| {
         for other in others {
@@ -68,33 +54,42 @@ pub(super) fn read<S: RecordSink + Send>(
 }
 
 /// Takes row groups and hands their rows over until there are no more.
-fn work<S: RecordSink>(groups: &Mutex<Groups<'_>>, columns: &Columns, lines: &mut Lines<'_, S>) {
+fn work<S: RecordSink>(groups: &Mutex<Groups>, columns: &Columns, lines: &mut Lines<'_, S>) {
     let lock = || groups.lock().unwrap_or_else(PoisonError::into_inner);
     let mut addresses = Addresses::default();
     loop {
-        let Some(Group { number, first_row, reader }) = lock().next() else { return };
-        let mut row = first_row;
-        if let Err(error) = reader.and_then(|mut reader| {
-            while let Some(batch) = contained(|| reader.next())? {
-                let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
-                match columns {
-                    Columns::Fields(columns) => rows(&batch, columns, row, &mut addresses, lines),
-                    Columns::Ocsf => ocsf::rows(&batch, row, lines),
-                }
-                row += batch.num_rows() as u64;
-            }
-            Ok(())
-        }) {
+        let Some(group) = lock().next() else { return };
+        let number = group.number;
+        if let Err(error) = take(group, columns, &mut addresses, lines) {
             lock().note_failure(number, error);
         }
     }
 }
 
+/// Hands the rows of a row group over.
+fn take<S: RecordSink>(
+    group: Group,
+    columns: &Columns,
+    addresses: &mut Addresses,
+    lines: &mut Lines<'_, S>,
+) -> Result<(), ObjectError> {
+    let Group { number, first_row: mut row, file } = group;
+    let file = file?;
+    let mut reader = contained(|| file.row_group(number))??;
+    while let Some(batch) = contained(|| reader.next())? {
+        let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
+        match columns {
+            Columns::Fields(columns) => rows(&batch, columns, row, addresses, lines),
+            Columns::Ocsf => ocsf::rows(&batch, row, lines),
+        }
+        row += batch.num_rows() as u64;
+    }
+    Ok(())
+}
+
 /// The row groups that are left.
-struct Groups<'a> {
-    bytes: &'a Bytes,
-    file: ArrowReaderMetadata,
-    mask: ProjectionMask,
+struct Groups {
+    file: Arc<File>,
     allowance: Allowance,
     next: usize,
     /// Of the next group, in the file.
@@ -107,41 +102,23 @@ struct Groups<'a> {
 struct Group {
     number: usize,
     first_row: u64,
-    reader: Result<ParquetRecordBatchReader, ObjectError>,
+    /// Or what is wrong with its headers.
+    file: Result<Arc<File>, ObjectError>,
 }
 
-impl Groups<'_> {
+impl Groups {
     /// The next row group. After one whose headers are not plausible there is none.
     fn next(&mut self) -> Option<Group> {
         let (number, first_row) = (self.next, self.next_row);
-        let metadata = self.file.metadata();
-        if number >= metadata.num_row_groups() {
-            return None;
-        }
+        let rows = self.file.rows(number)?;
         self.next += 1;
-        self.next_row += u64::try_from(metadata.row_group(number).num_rows()).unwrap_or_default();
-        let verdict = contained(|| self.judge(number)).flatten();
+        self.next_row += rows;
+        let Self { file, allowance, .. } = self;
+        let verdict = contained(|| file.judge(number, allowance)).flatten();
         if verdict.is_err() {
             self.next = usize::MAX;
         }
-        let reader = verdict.and_then(|()| contained(|| self.reader(number))?);
-        Some(Group { number, first_row, reader })
-    }
-
-    fn judge(&mut self, number: usize) -> Result<(), ObjectError> {
-        let claims = self.file.metadata().row_group(number);
-        let decoded = claims.columns().iter().enumerate();
-        let decoded = decoded.filter(|(leaf, _)| self.mask.leaf_included(*leaf)).map(|(_, column)| column);
-        self.allowance.row_group(self.bytes, claims, decoded)
-    }
-
-    fn reader(&self, number: usize) -> Result<ParquetRecordBatchReader, ObjectError> {
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.file.clone())
-            .with_projection(self.mask.clone())
-            .with_row_groups(vec![number])
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(broken)
+        Some(Group { number, first_row, file: verdict.map(|()| Arc::clone(&self.file)) })
     }
 
     fn note_failure(&mut self, number: usize, error: ObjectError) {
@@ -160,46 +137,14 @@ fn contained<T>(step: impl FnOnce() -> T) -> Result<T, ObjectError> {
 }
 
 /// Reads the footer and finds the columns.
-fn open<S: RecordSink>(
-    bytes: &Bytes,
-    lines: &mut Lines<'_, S>,
-) -> Result<(ArrowReaderMetadata, Layout), ObjectError> {
-    // What helps to leave rows out is not read: all of them count.
-    let options = ArrowReaderOptions::new()
-        .with_skip_arrow_metadata(true)
-        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let file = ArrowReaderMetadata::load(bytes, options.clone()).map_err(broken)?;
-    let views = Schema::new(file.schema().fields().iter().map(as_views).collect::<Fields>());
-    let options = options.with_schema(Arc::new(views));
-    let file = ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options).map_err(broken)?;
-    let names: Vec<String> = file.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let (kept, columns) = if ocsf::is_ocsf(&names) {
-        (ocsf::roots(&names), Columns::Ocsf)
-    } else {
-        let (kept, columns) = plan(&names, lines)?;
-        (kept, Columns::Fields(columns))
-    };
-    let mask = ProjectionMask::roots(file.parquet_schema(), kept);
-    Ok((file, Layout { columns, mask }))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-fn broken(error: parquet::errors::ParquetError) -> ObjectError {
-    ObjectError::Parquet(error.to_string())
-}
-
-/// The field with texts as views: values of a dictionary are then pointed to, not copied.
-fn as_views(field: &FieldRef) -> FieldRef {
-    let kind = match field.data_type() {
-        DataType::Utf8 => DataType::Utf8View,
-        DataType::Binary => DataType::BinaryView,
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(as_views).collect()),
-        DataType::List(element) => DataType::List(as_views(element)),
-        other => other.clone(),
-    };
-    Arc::new(field.as_ref().clone().with_data_type(kind))
+fn open<S: RecordSink>(bytes: &Bytes, lines: &mut Lines<'_, S>) -> Result<(File, Columns), ObjectError> {
+    let file = File::open(bytes)?;
+    let names = file.names();
+    if ocsf::is_ocsf(&names) {
+        return Ok((file.with_columns(ocsf::roots(&names), false), Columns::Ocsf));
+    }
+    let (kept, columns) = plan(&names, lines)?;
+    Ok((file.with_columns(kept, true), Columns::Fields(columns)))
 }
 
 /// The columns to decode, and what each of them fills.

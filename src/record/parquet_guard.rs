@@ -19,7 +19,7 @@ use crate::record::ObjectError;
 /// Footer length and magic number at the end of a file.
 const TAIL_BYTES: usize = 8;
 /// `PageType` of a dictionary.
-const DICTIONARY: i32 = 2;
+pub(super) const DICTIONARY: i32 = 2;
 /// `Encoding`s whose decoder allocates for as many values as the compressed page says.
 const DELTA_LENGTH_BYTE_ARRAY: i32 = 6;
 const DELTA_BYTE_ARRAY: i32 = 7;
@@ -186,13 +186,15 @@ fn chunk(file: &[u8], column: &ColumnChunkMetaData) -> Result<Claims, ObjectErro
 
 /// A page header.
 #[derive(Default)]
-struct Page {
-    kind: i32,
+pub(super) struct Page {
+    pub(super) kind: i32,
     /// Uncompressed.
-    bytes: u64,
-    compressed_bytes: u64,
-    values: u64,
-    encoding: i32,
+    pub(super) bytes: u64,
+    pub(super) compressed_bytes: u64,
+    pub(super) values: u64,
+    pub(super) encoding: i32,
+    /// Of the marks of what is NULL (version 1 pages).
+    pub(super) level_encoding: i32,
     /// Of levels before the compressed part (version 2 pages).
     level_bytes: u64,
     is_plain: bool,
@@ -201,7 +203,7 @@ struct Page {
 impl Page {
     /// The header at the front of `text`, and its length. A field of another type than the
     /// format says is refused: the decoder would read it as what it should be.
-    fn read(text: &[u8]) -> Option<(Self, usize)> {
+    pub(super) fn read(text: &[u8]) -> Option<(Self, usize)> {
         let mut input = Compact::new(text);
         let mut page = Self::default();
         input.fields(|input, id, kind| match (id, kind) {
@@ -221,12 +223,13 @@ impl Page {
         input.fields(|input, id, kind| match (header, id, kind) {
             (_, 1, I32) => size(input).map(|value| self.values = self.values.max(value)).map(|()| true),
             (5 | 7, 2, I32) | (8, 4, I32) => input.i32().map(|value| self.encoding = value).map(|()| true),
+            (5, 3, I32) => input.i32().map(|value| self.level_encoding = value).map(|()| true),
             (8, 5 | 6, I32) => size(input).map(|value| self.level_bytes += value).map(|()| true),
             (8, 7, TRUE | FALSE) => {
                 self.is_plain = kind == FALSE;
                 Some(true)
             }
-            (5, 3 | 4, I32) | (8, 2 | 3, I32) | (7, 3, TRUE | FALSE) | (5, 5, STRUCT) | (8, 8, STRUCT) => {
+            (5, 4, I32) | (8, 2 | 3, I32) | (7, 3, TRUE | FALSE) | (5, 5, STRUCT) | (8, 8, STRUCT) => {
                 Some(false)
             }
             (5, 1..=5, _) | (7, 1..=3, _) | (8, 1..=8, _) => None,

@@ -2,23 +2,44 @@
 //!
 //! What a column holds and what it fills is asked once for a block of rows, which is small enough
 //! to stay in the first cache; texts that repeat the row before, which most ids do, are found by
-//! comparing two words.
+//! comparing two words. Of dictionaries each value is understood once (`keyed.rs`).
+
+use std::num::TryFromIntError;
 
 use arrow::array::{Array, RecordBatch};
 
 use super::addresses::Addresses;
-use super::columns::Values;
 use super::fields::{Field, Target};
+use super::keyed::Column;
 use super::lines::{Lines, Place};
 use super::text::{Fault, Spare};
 use super::words;
-use super::{FlowRecord, RecordSink, SkipReason};
+use super::{FlowRecord, RecordSink};
+use crate::net::Addr;
 
 /// Rows that are filled together.
 const BLOCK_ROWS: usize = 32;
 
+/// Words of a dictionary whose meaning is remembered for a block.
+const KNOWN_WORDS: usize = 4;
+
+/// `traffic-path`: placeholders at and below zero occur where the path does not apply.
+struct Path(Option<u8>);
+
+impl TryFrom<i64> for Path {
+    type Error = TryFromIntError;
+
+    #[inline]
+    fn try_from(number: i64) -> Result<Self, TryFromIntError> {
+        if number > 0 { u8::try_from(number).map(|path| Self(Some(path))) } else { Ok(Self(None)) }
+    }
+}
+
 /// Which columns of a batch fill what: (index among them, field).
 pub(super) type FieldColumns = [(usize, &'static Field)];
+
+/// Keys of rows, and the texts that they stand for.
+type Texts<'a> = (&'a [i32], Vec<&'a [u8]>);
 
 /// Hands the rows of a batch over, in order.
 pub(super) fn rows<S: RecordSink>(
@@ -28,16 +49,10 @@ pub(super) fn rows<S: RecordSink>(
     addresses: &mut Addresses,
     lines: &mut Lines<'_, S>,
 ) {
-    let values: Vec<(Values, &'static Field)> = columns
-        .iter()
-        .map(|&(at, field)| {
-            let values = Values::of(batch.column(at));
-            match field.target {
-                Target::Account => (values.with_account_digits(), field),
-                _ => (values, field),
-            }
-        })
-        .collect();
+    let filled: Vec<Column> =
+        columns.iter().map(|&(at, field)| Column::of(batch.column(at), at, field, addresses)).collect();
+    let filled: Vec<(&Column, Option<Texts>)> =
+        filled.iter().map(|column| (column, column.texts())).collect();
     let has = |target| columns.iter().any(|(_, field)| field.target == target);
     // Of some columns the best one present is chosen, and what was chosen stays in the record.
     let is_settled =
@@ -57,8 +72,8 @@ pub(super) fn rows<S: RecordSink>(
         if is_settled {
             (block.records, block.spares) = ([empty; BLOCK_ROWS], [Spare::default(); BLOCK_ROWS]);
         }
-        for (column, field) in &values {
-            block.fill(column, field, addresses);
+        for (column, texts) in &filled {
+            block.fill(column, texts.as_ref(), addresses);
         }
         block.deliver(first_row + first as u64, is_settled, lines);
     }
@@ -77,48 +92,45 @@ struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    fn fill(&mut self, column: &'a Values, field: &'static Field, addresses: &mut Addresses) {
-        let name = field.name;
+    fn fill(&mut self, column: &'a Column, texts: Option<&Texts<'a>>, addresses: &mut Addresses) {
         let text = |row: usize| column.text(row);
-        match field.target {
+        match column.field.target {
             Target::Skip => {}
-            Target::Account => self.texts(column, |r| &mut r.account),
-            Target::Interface => self.texts(column, |r| &mut r.eni),
-            Target::Vpc => self.texts(column, |r| &mut r.vpc),
-            Target::Subnet => self.texts(column, |r| &mut r.subnet),
-            Target::Instance => self.texts(column, |r| &mut r.instance),
-            Target::Region => self.texts(column, |r| &mut r.region),
-            Target::InterfaceType => self.texts(column, |r| &mut r.interface_type),
-            Target::SrcService => self.texts(column, |r| &mut r.src_service),
-            Target::DstService => self.texts(column, |r| &mut r.dst_service),
+            Target::Account => self.texts(column, texts, |r| &mut r.account),
+            Target::Interface => self.texts(column, texts, |r| &mut r.eni),
+            Target::Vpc => self.texts(column, texts, |r| &mut r.vpc),
+            Target::Subnet => self.texts(column, texts, |r| &mut r.subnet),
+            Target::Instance => self.texts(column, texts, |r| &mut r.instance),
+            Target::Region => self.texts(column, texts, |r| &mut r.region),
+            Target::InterfaceType => self.texts(column, texts, |r| &mut r.interface_type),
+            Target::SrcService => self.texts(column, texts, |r| &mut r.src_service),
+            Target::DstService => self.texts(column, texts, |r| &mut r.dst_service),
             Target::Attachment => self.spares(|spare, row| spare.attachment = text(row)),
             Target::Resource => self.spares(|spare, row| spare.resource = text(row)),
             Target::AsgTag => self.spares(|spare, row| spare.groups[0] = text(row)),
             Target::InterfaceTag => self.spares(|spare, row| spare.groups[1] = text(row)),
             Target::InstanceTag => self.spares(|spare, row| spare.groups[2] = text(row)),
             Target::EcsService => self.spares(|spare, row| spare.groups[3] = text(row)),
-            Target::Src => self.each(|row| column.known_address(row, name, addresses), |r, v| r.src = v),
-            Target::Dst => self.each(|row| column.known_address(row, name, addresses), |r, v| r.dst = v),
-            Target::PktSrc => {
-                self.each(|row| column.known_address(row, name, addresses), |r, v| r.pkt_src = v);
-            }
-            Target::PktDst => {
-                self.each(|row| column.known_address(row, name, addresses), |r, v| r.pkt_dst = v);
-            }
-            Target::SrcPort => self.numbers(column, name, |r, v| r.src_port = v),
-            Target::DstPort => self.numbers(column, name, |r, v| r.dst_port = v),
-            Target::Protocol => self.numbers(column, name, |r, v| r.protocol = v),
-            Target::Packets => self.numbers(column, name, |r, v| r.packets = v),
-            Target::Bytes => self.numbers(column, name, |r, v| r.bytes = v),
-            Target::Start => self.numbers(column, name, |r, v| r.start = v.and_then(words::seconds)),
-            Target::End => self.numbers(column, name, |r, v| r.end = v.and_then(words::seconds)),
-            Target::TcpFlags => self.numbers(column, name, |r, v| r.tcp_flags = v),
-            Target::Action => self.words(column, name, words::action, |r, v| r.action = v),
-            Target::Direction => self.words(column, name, words::direction, |r, v| r.direction = v),
+            Target::Src => self.addresses(column, addresses, |r| &mut r.src),
+            Target::Dst => self.addresses(column, addresses, |r| &mut r.dst),
+            Target::PktSrc => self.addresses(column, addresses, |r| &mut r.pkt_src),
+            Target::PktDst => self.addresses(column, addresses, |r| &mut r.pkt_dst),
+            Target::SrcPort => self.numbers(column, |r, v| r.src_port = v),
+            Target::DstPort => self.numbers(column, |r, v| r.dst_port = v),
+            Target::Protocol => self.numbers(column, |r, v| r.protocol = v),
+            Target::Packets => self.numbers(column, |r, v| r.packets = v),
+            Target::Bytes => self.numbers(column, |r, v| r.bytes = v),
+            Target::Start => self.numbers(column, |r, v| r.start = v.and_then(words::seconds)),
+            Target::End => self.numbers(column, |r, v| r.end = v.and_then(words::seconds)),
+            Target::TcpFlags => self.numbers(column, |r, v| r.tcp_flags = v),
+            Target::Action => self.words(column, words::action, |r, v| r.action = v),
+            Target::Direction => self.words(column, words::direction, |r, v| r.direction = v),
             Target::Status => {
-                self.words(column, name, words::log_status, |r, v| r.status = v.unwrap_or_default());
+                self.words(column, words::log_status, |r, v| r.status = v.unwrap_or_default());
             }
-            Target::TrafficPath => self.each(|row| path(column, row, name), |r, v| r.traffic_path = v),
+            Target::TrafficPath => {
+                self.numbers(column, |r, v| r.traffic_path = v.and_then(|Path(path)| path));
+            }
         }
     }
 
@@ -139,23 +151,54 @@ impl<'a> Block<'a> {
 
     /// Writes one number of each row.
     #[inline]
-    fn numbers<T: TryFrom<i64>>(
-        &mut self,
-        column: &'a Values,
-        name: &'static str,
-        set: impl Fn(&mut FlowRecord<'a>, Option<T>),
-    ) {
-        let Some(numbers) = column.integers() else { return self.each(|row| column.narrow(row, name), set) };
+    fn numbers<T: TryFrom<i64>>(&mut self, column: &'a Column, set: impl Fn(&mut FlowRecord<'a>, Option<T>)) {
+        let Some(numbers) = column.integers() else { return self.each(|row| column.narrow(row), set) };
         let (all, nulls) = (numbers.values(), numbers.nulls());
         // What kind of column it is, is asked once; of each row, whether it is there and fits.
-        for (n, record) in self.records[..self.count].iter_mut().enumerate() {
-            let row = self.first + n;
-            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+        let Some((keys, null_key)) = column.keys_but_one() else {
+            for (n, record) in self.records[..self.count].iter_mut().enumerate() {
+                let row = self.first + n;
+                let at = column.at(row);
+                if nulls.is_some_and(|nulls| nulls.is_null(at)) {
+                    set(record, None);
+                } else if let Ok(value) = T::try_from(all[at]) {
+                    set(record, Some(value));
+                } else {
+                    note(&mut self.faults, n, column.bad_number(row));
+                }
+            }
+            return;
+        };
+        let keys = &keys[self.first..self.first + self.count];
+        for (n, (record, key)) in self.records.iter_mut().zip(keys).enumerate() {
+            if *key == null_key {
                 set(record, None);
-            } else if let Ok(value) = T::try_from(all[row]) {
+            } else if let Ok(value) = T::try_from(all[*key as usize]) {
                 set(record, Some(value));
             } else {
-                note(&mut self.faults, n, column.fault(row, SkipReason::BadNumber, name));
+                note(&mut self.faults, n, column.bad_number(self.first + n));
+            }
+        }
+    }
+
+    /// Writes one address of each row.
+    #[inline]
+    fn addresses(
+        &mut self,
+        column: &'a Column,
+        addresses: &mut Addresses,
+        slot: impl for<'r> Fn(&'r mut FlowRecord<'a>) -> &'r mut Option<Addr>,
+    ) {
+        let known = column.known_addresses();
+        for (n, record) in self.records[..self.count].iter_mut().enumerate() {
+            let row = self.first + n;
+            let slot = slot(record);
+            *slot = known.and_then(|(keys, known)| known[keys[row] as usize]);
+            if slot.is_none() {
+                match column.address(row, addresses) {
+                    Ok(address) => *slot = address,
+                    Err(fault) => note(&mut self.faults, n, fault),
+                }
             }
         }
     }
@@ -164,16 +207,25 @@ impl<'a> Block<'a> {
     #[inline]
     fn words<T: Copy>(
         &mut self,
-        column: &'a Values,
-        name: &'static str,
+        column: &'a Column,
         meaning: impl Fn(&[u8]) -> Option<T>,
         set: impl Fn(&mut FlowRecord<'a>, Option<T>),
     ) {
+        // The first few of a dictionary, which are mostly all; of other columns the last one met.
+        let mut known = [None; KNOWN_WORDS];
         let mut last = (None, None);
         let word = |row| {
+            if let Some(key) = column.key(row).filter(|&key| key < KNOWN_WORDS) {
+                if let Some(word) = known[key] {
+                    return Ok(word);
+                }
+                let word = column.word(row, &meaning)?;
+                known[key] = Some(word);
+                return Ok(word);
+            }
             let view = column.view(row);
             if view.is_none() || view != last.0 {
-                last = (view, column.word(row, name, &meaning)?);
+                last = (view, column.word(row, &meaning)?);
             }
             Ok(last.1)
         };
@@ -191,9 +243,16 @@ impl<'a> Block<'a> {
     #[inline]
     fn texts(
         &mut self,
-        column: &'a Values,
+        column: &'a Column,
+        texts: Option<&Texts<'a>>,
         slot: impl for<'r> Fn(&'r mut FlowRecord<'a>) -> &'r mut &'a [u8],
     ) {
+        if let Some((keys, texts)) = texts {
+            for (record, key) in self.records[..self.count].iter_mut().zip(&keys[self.first..]) {
+                *slot(record) = texts[*key as usize];
+            }
+            return;
+        }
         let mut last = (None, b"".as_slice());
         for (n, record) in self.records[..self.count].iter_mut().enumerate() {
             let row = self.first + n;
@@ -217,14 +276,6 @@ impl<'a> Block<'a> {
             }
             lines.row(record, place);
         }
-    }
-}
-
-/// Placeholders at and below zero occur where the path does not apply.
-fn path<'a>(column: &'a Values, row: usize, name: &'static str) -> Result<Option<u8>, Fault<'a>> {
-    match column.integer(row, name)? {
-        Some(path) if path > 0 => column.narrow(row, name),
-        _ => Ok(None),
     }
 }
 
