@@ -1,6 +1,7 @@
 //! What all AWS services have in common: the way there (credentials, region, TLS, proxy, time-outs,
 //! retries), the threads it is gone on, and what errors mean that any of them can give.
 
+pub(crate) mod credentials;
 pub(crate) mod fault;
 pub(crate) mod rest;
 
@@ -132,7 +133,7 @@ fn http_client(tls: TlsContext) -> SharedHttpClient {
 ///
 /// # Errors
 /// When `AWS_CA_BUNDLE` cannot be used.
-fn connector(options: &config::S3, base: &SdkConfig) -> Result<SharedHttpConnector, Error> {
+pub(crate) fn connector(options: &config::S3, base: &SdkConfig) -> Result<SharedHttpConnector, Error> {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(options.timeout.min(CONNECT_TIMEOUT_MAX))
         .read_timeout(options.timeout)

@@ -5,11 +5,11 @@
 //! asked and answered stays JSON. Requests are repeated here while an answer may come to another
 //! end. Sources: AWS General Reference, "Service endpoints"; Smithy, "AWS restJson1 protocol".
 
-use std::time::{Duration, SystemTime};
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_s3::primitives::SdkBody;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -20,15 +20,12 @@ use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
+use super::credentials::{Kept, now};
 use super::fault::{self, Fault, Symptom, innermost, of_credentials, one_line};
 use crate::config;
 use crate::error::Error;
 use crate::limits::API_ANSWER_BYTES_MAX;
-
-/// Credentials that end so soon are asked for anew: a request must not outlive them.
-const CREDENTIALS_LEFT_MIN: Duration = Duration::from_mins(1);
 
 /// A service and how it is explained.
 #[derive(Debug)]
@@ -51,8 +48,7 @@ pub(crate) struct Api {
 pub(crate) struct Rest {
     api: &'static Api,
     connector: SharedHttpConnector,
-    provider: SharedCredentialsProvider,
-    credentials: Mutex<Option<Credentials>>,
+    credentials: Kept,
     region: String,
     /// Without a slash at the end.
     endpoint: String,
@@ -88,8 +84,7 @@ impl Rest {
         let rest = Self {
             api,
             connector: super::connector(options, &base)?,
-            provider,
-            credentials: Mutex::new(None),
+            credentials: Kept::from(provider),
             region,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             is_own_endpoint: own.is_some(),
@@ -195,18 +190,8 @@ impl Rest {
         Ok(request)
     }
 
-    /// Credentials that last for a while.
     async fn credentials(&self) -> Result<Credentials, Fault> {
-        let mut kept = self.credentials.lock().await;
-        let lasts = |credentials: &&Credentials| {
-            credentials.expiry().is_none_or(|end| end > now() + CREDENTIALS_LEFT_MIN)
-        };
-        if let Some(credentials) = kept.as_ref().filter(lasts) {
-            return Ok(credentials.clone());
-        }
-        let found = self.provider.provide_credentials().await;
-        let found = found.map_err(|error| of_credentials(&error, &self.way()))?;
-        Ok(kept.insert(found).clone())
+        self.credentials.get().await.map_err(|error| of_credentials(&error, &self.way()))
     }
 
     fn way(&self) -> fault::Way<'_> {
@@ -312,14 +297,15 @@ fn is_passing(symptom: &Symptom) -> bool {
 
 /// `text` as a part of a URL.
 pub(crate) fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    text.bytes().map(one).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a signature holds the time at which it was made")]
-fn now() -> SystemTime {
-    SystemTime::now()
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a text takes all");
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
 //! takes its share of them; so there are two figures. Apart: the command has one core to itself, also
 //! when it reads from disk, and the server the other. Together: both have both, and how much of the time
 //! of the cores the server took is said.
+//!
+//! `a_request_by_itself` says what of that no scan can save: the CPU time of getting an object with
+//! nothing around it, by the SDK, and by the HTTP client below it with requests signed before.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures durations and tells them")]
@@ -15,7 +18,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::s3_support::Server;
+use crate::s3_support::{ACCESS_KEY, REGION, SECRET_KEY, Server};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_smithy_http_client::Builder;
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioIo;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 
 const TURNS: usize = 5;
@@ -149,4 +158,77 @@ fn s3_is_nearly_as_fast_as_the_disk() {
         apart.push(compare(&server, dir.path(), "apart", Some(COMMAND_CORE)));
     }
     assert!(apart.iter().all(|ratio| *ratio >= RATIO_MIN), "below {RATIO_MIN}");
+}
+
+/// Objects that are asked for one after the other.
+const REQUESTS: u32 = 4000;
+/// Bytes of each: five minutes of a hundred interfaces.
+const OBJECT_BYTES: usize = 44_000;
+
+/// CPU seconds of this thread alone.
+fn thread_cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+/// Asks again and again on this thread; CPU milliseconds of one request.
+async fn each(what: &str, mut request: impl AsyncFnMut() -> usize) -> f64 {
+    for _ in 0..REQUESTS / 10 {
+        request().await;
+    }
+    let before = thread_cpu();
+    for _ in 0..REQUESTS {
+        assert_eq!(request().await, OBJECT_BYTES);
+    }
+    let milliseconds = (thread_cpu() - before) * 1000.0 / f64::from(REQUESTS);
+    println!("{what}: {milliseconds:.3} ms of CPU a request of {} KB", OBJECT_BYTES / 1000);
+    milliseconds
+}
+
+#[test]
+#[ignore = "measures; run it by name"]
+fn a_request_by_itself() {
+    let server = Server::start();
+    server.store.put("logs", "one.log.gz", vec![7; OBJECT_BYTES]);
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(Builder::new().build_http())
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
+        .region(Region::from_static(REGION))
+        .endpoint_url(&server.url)
+        .force_path_style(true)
+        .build();
+    let client = Client::from_conf(config);
+    let get = || client.get_object().bucket("logs").key("one.log.gz");
+    // The server has a thread of its own; what is counted is this one.
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    here.block_on(async {
+        let by_sdk = each("the SDK", async || {
+            let mut body = get().send().await.unwrap().body;
+            let mut bytes = 0;
+            while let Some(part) = body.try_next().await.unwrap() {
+                bytes += part.len();
+            }
+            bytes
+        });
+        let by_sdk = by_sdk.await;
+        let hour = PresigningConfig::expires_in(std::time::Duration::from_hours(1)).unwrap();
+        let signed = get().presigned(hour).await.unwrap();
+        let address = server.url.strip_prefix("http://").unwrap();
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let by_http = each("HTTP alone, signed before", async || {
+            let request = hyper::Request::get(signed.uri()).header("host", address);
+            let answer = sender.send_request(request.body(String::new()).unwrap()).await.unwrap();
+            let mut body = answer.into_body();
+            let mut bytes = 0;
+            while let Some(part) = body.frame().await {
+                bytes += part.unwrap().into_data().map_or(0, |part| part.len());
+            }
+            bytes
+        });
+        assert!(by_http.await < by_sdk, "the SDK costs nothing?");
+    });
 }

@@ -97,6 +97,11 @@ impl Download {
 
     async fn request(&self, sent: u64) -> Result<GetObjectOutput, Stop> {
         let bucket = &self.bucket;
+        if let (0, Some(direct)) = (sent, &bucket.direct)
+            && let Some(output) = direct.get(bucket, &self.key, &self.etag).await
+        {
+            return Ok(output);
+        }
         let result = bucket
             .client
             .get_object()

@@ -10,6 +10,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::types::RequestPayer;
 
+use super::direct::Direct;
 use crate::aws;
 use crate::config;
 use crate::error::Error;
@@ -18,6 +19,8 @@ use crate::error::Error;
 pub struct Bucket {
     pub(crate) name: String,
     pub(crate) client: Client,
+    /// The short way to its objects, when there are credentials.
+    pub(super) direct: Option<Direct>,
     /// Where requests go to, when not to AWS.
     pub(crate) endpoint_url: Option<String>,
     pub(crate) role_arn: Option<String>,
@@ -68,16 +71,21 @@ pub(crate) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Buck
     if let Some(url) = &options.endpoint_url {
         config = config.endpoint_url(url);
     }
+    let mut provider = base.credentials_provider();
     if let Some(role) = &own.role_arn {
-        let mut provider = AssumeRoleProvider::builder(role).session_name("outflow").configure(&base);
+        let mut assumed = AssumeRoleProvider::builder(role).session_name("outflow").configure(&base);
         if let Some(id) = &own.external_id {
-            provider = provider.external_id(id);
+            assumed = assumed.external_id(id);
         }
-        config = config.credentials_provider(SharedCredentialsProvider::new(provider.build().await));
+        let assumed = SharedCredentialsProvider::new(assumed.build().await);
+        config = config.credentials_provider(assumed.clone());
+        provider = Some(assumed);
     }
+    let connector = aws::connector(options, &base)?;
     Ok(Arc::new(Bucket {
         name: name.to_owned(),
         client: Client::from_conf(config.build()),
+        direct: provider.map(|provider| Direct::new(connector, provider)),
         endpoint_url: options.endpoint_url.clone().or_else(|| base.endpoint_url().map(str::to_owned)),
         role_arn: own.role_arn,
         expected_owner: own.expected_bucket_owner,

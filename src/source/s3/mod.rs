@@ -6,6 +6,7 @@
 mod announced;
 mod body;
 mod client;
+mod direct;
 mod fault;
 mod layout;
 mod list;
