@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 BUDGETS = (1, 5, 20)
 ENIS, DAYS, ATTACK_FROM_DAY = 100, 42, 28
 #: seed, format, aggregation interval in seconds. Nothing was tuned on them.
-FLEETS = [(601, "v5", 600), (602, "v5", 600), (603, "v5", 600), (604, "v5", 60), (605, "v2", 600), (606, "v2", 600)]
+FLEETS = [(701, "v5", 600), (702, "v5", 600), (703, "v5", 600), (704, "v5", 60), (705, "v2", 600), (706, "v2", 600)]
 
 def run(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
