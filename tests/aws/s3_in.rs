@@ -227,6 +227,19 @@ fn faults_that_pass_cost_nothing_but_time() {
 }
 
 #[test]
+fn objects_are_asked_for_the_short_way_and_by_the_sdk_where_that_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, middle) = three_objects();
+    server.faults.add(&middle, 1, Trouble::Refused(503, "SlowDown", "Please reduce your request rate."));
+    server.outflow(dir.path()).args(["scan", "s3://central-logs"]).assert().success();
+    // The SDK names its operation in the query.
+    let (by_sdk, short): (Vec<_>, Vec<_>) =
+        server.read().into_iter().partition(|request| request.contains("x-id=GetObject"));
+    assert_eq!((by_sdk.len(), short.len()), (1, 3), "{by_sdk:?} {short:?}");
+    assert!(by_sdk[0].contains(&middle));
+}
+
+#[test]
 fn silence_is_not_waited_for_for_ever() {
     for (trouble, resumed) in [(Trouble::Unanswered, ""), (Trouble::Stalled(50_000), "bytes=50000-")] {
         let (assert, requests) = scan_with(trouble, 1, 1);
