@@ -1,13 +1,15 @@
 //! What all AWS services have in common: the way there (credentials, region, TLS, proxy, time-outs,
 //! retries), the threads it is gone on, and what errors mean that any of them can give.
 
+pub(crate) mod connections;
 pub(crate) mod credentials;
 pub(crate) mod fault;
 pub(crate) mod rest;
+pub(crate) mod signature;
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -107,14 +109,19 @@ pub(crate) async fn load(options: &config::S3, region: Option<&str>) -> Result<S
 /// nothing passes a proxy that looks into TLS.
 fn trusted() -> Result<TlsContext, Error> {
     let mut store = TrustStore::default();
-    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        let named = || format!("{} (AWS_CA_BUNDLE)", Path::new(&path).display());
+    if let Some(path) = own_certificates() {
+        let named = || format!("{} (AWS_CA_BUNDLE)", path.display());
         store.add_pem_certificate(
             std::fs::read(&path).map_err(|source| Error::Read { path: named(), source })?,
         );
     }
     let context = TlsContext::builder().with_trust_store(store).build();
     context.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}"), "check AWS_CA_BUNDLE"))
+}
+
+/// The file that `AWS_CA_BUNDLE` names.
+fn own_certificates() -> Option<PathBuf> {
+    std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// Clients whose connections are pooled for each pair of timeouts.

@@ -297,9 +297,18 @@ fn is_passing(symptom: &Symptom) -> bool {
 
 /// `text` as a part of a URL.
 pub(crate) fn encoded(text: &str) -> String {
+    encoded_but(text, b"-_.~")
+}
+
+/// `text` as the path of a URL, whose slashes stay.
+pub(crate) fn encoded_path(text: &str) -> String {
+    encoded_but(text, b"-_.~/")
+}
+
+fn encoded_but(text: &str, kept: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
             out.push(char::from(byte));
         } else {
             write!(out, "%{byte:02X}").expect("a text takes all");

@@ -41,12 +41,21 @@ fn object(second: i64, records: i64) -> (String, Vec<u8>) {
 /// A server with objects of 00:00, 00:05 and 00:10, of 2,000 records each, and the key of 00:05.
 fn three_objects() -> (Server, String) {
     let server = Server::start();
+    let middle = put_three_objects(&server);
+    (server, middle)
+}
+
+fn put_three_objects(server: &Server) -> String {
     for slot in 0..3 {
         let (key, bytes) = object(MARCH + slot * 300, 2000);
         server.store.put(BUCKET, &key, bytes);
     }
-    let middle = object(MARCH + 300, 0).0.rsplit('/').next().unwrap().to_owned();
-    (server, middle)
+    object(MARCH + 300, 0).0.rsplit('/').next().unwrap().to_owned()
+}
+
+/// Requests that the SDK made, which names its operation in the query, and those made without it.
+fn by_the_sdk_and_short(server: &Server) -> (Vec<String>, Vec<String>) {
+    server.read().into_iter().partition(|request| request.contains("x-id=GetObject"))
 }
 
 fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -232,11 +241,39 @@ fn objects_are_asked_for_the_short_way_and_by_the_sdk_where_that_fails() {
     let (server, middle) = three_objects();
     server.faults.add(&middle, 1, Trouble::Refused(503, "SlowDown", "Please reduce your request rate."));
     server.outflow(dir.path()).args(["scan", "s3://central-logs"]).assert().success();
-    // The SDK names its operation in the query.
-    let (by_sdk, short): (Vec<_>, Vec<_>) =
-        server.read().into_iter().partition(|request| request.contains("x-id=GetObject"));
+    let (by_sdk, short) = by_the_sdk_and_short(&server);
     assert_eq!((by_sdk.len(), short.len()), (1, 3), "{by_sdk:?} {short:?}");
     assert!(by_sdk[0].contains(&middle));
+}
+
+#[test]
+fn the_short_way_is_gone_by_tls_too_and_trusts_whom_the_sdk_trusts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, certificate) = Server::with_tls();
+    put_three_objects(&server);
+    let scan = || {
+        let mut command = server.outflow(dir.path());
+        command.args(["scan", "s3://central-logs"]);
+        command
+    };
+    scan().assert().code(2).stderr(contains("cannot reach https://127.0.0.1").and(contains("certificate")));
+    let bundle = dir.path().join("bundle.pem");
+    fs::write(&bundle, certificate).unwrap();
+    scan().env("AWS_CA_BUNDLE", bundle).assert().success().stderr(contains("6,000 in"));
+    let (by_sdk, short) = by_the_sdk_and_short(&server);
+    assert_eq!((by_sdk.len(), short.len()), (0, 3), "{by_sdk:?} {short:?}");
+}
+
+#[test]
+fn what_lies_behind_a_proxy_is_left_to_the_sdk() {
+    let dir = tempfile::tempdir().unwrap();
+    // It stands for a proxy, too: nothing else knows this host.
+    let (server, _) = three_objects();
+    let mut scan = server.outflow(dir.path());
+    scan.env("OUTFLOW_ENDPOINT_URL", "http://s3.example.test").env("HTTP_PROXY", &server.url);
+    scan.args(["scan", "s3://central-logs"]).assert().success().stderr(contains("6,000 in"));
+    let (by_sdk, short) = by_the_sdk_and_short(&server);
+    assert_eq!((by_sdk.len(), short.len()), (3, 0), "{by_sdk:?} {short:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod store;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use assert_cmd::Command;
 use hyper::server::conn::http1;
@@ -15,7 +16,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
 pub use command_support::bare;
@@ -41,6 +43,31 @@ impl Server {
     }
 
     pub fn over(store: Store) -> Self {
+        Self::serve(store, "http", |stream| async { Ok(stream) })
+    }
+
+    /// A server that is spoken to by TLS, and its certificate, which nobody else has signed (PEM).
+    pub fn with_tls() -> (Self, String) {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let server = Self::serve(Store::default(), "https", move |stream| acceptor.accept(stream));
+        (server, own.cert.pem())
+    }
+
+    /// Answers on connections as `open` makes them of those of TCP.
+    fn serve<S, F>(store: Store, scheme: &str, open: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = std::io::Result<S>> + Send + 'static,
+    {
         let faults = Faults::default();
         let mut builder = S3ServiceBuilder::new(store.clone());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -48,14 +75,19 @@ impl Server {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let all_faults = faults.clone();
         runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (service, faults) = (service.clone(), all_faults.clone());
                 let answer = service_fn(move |request| faults.clone().answer(service.clone(), request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+                let opening = open(stream);
+                tokio::spawn(async move {
+                    let Ok(stream) = opening.await else { return };
+                    // A client that goes away is none of the server's trouble.
+                    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
+                });
             }
         });
         Self { url, store, faults, _runtime: runtime }

@@ -7,14 +7,24 @@
 use std::sync::Arc;
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::client::Bucket;
 use super::fault::{Doing, fault};
+use crate::aws::connections::Lease;
 use crate::source::Gone;
+
+/// What S3 answered to a request for an object.
+pub(super) struct Answer {
+    pub(super) etag: Option<String>,
+    pub(super) length_bytes: Option<u64>,
+    pub(super) body: ByteStream,
+    /// The connection that the body comes over, when it is one of ours; given back after the body.
+    pub(super) _lease: Option<Lease>,
+}
 
 /// What the reading side gets.
 #[derive(Debug)]
@@ -76,9 +86,9 @@ impl Download {
 
     /// Asks for everything from `sent` on, and sends it.
     async fn attempt(&self, sent: &mut u64) -> Result<(), Stop> {
-        let mut output = self.request(*sent).await?;
-        self.check_head(&output, *sent)?;
-        while let Some(bytes) = self.next(&mut output, *sent).await? {
+        let mut answer = self.request(*sent).await?;
+        self.check_head(&answer, *sent)?;
+        while let Some(bytes) = self.next(&mut answer, *sent).await? {
             *sent += bytes.len() as u64;
             if *sent > self.size_bytes {
                 let why = format!("it holds more than the {} bytes listed", self.size_bytes);
@@ -95,12 +105,12 @@ impl Download {
         Ok(())
     }
 
-    async fn request(&self, sent: u64) -> Result<GetObjectOutput, Stop> {
+    async fn request(&self, sent: u64) -> Result<Answer, Stop> {
         let bucket = &self.bucket;
         if let (0, Some(direct)) = (sent, &bucket.direct)
-            && let Some(output) = direct.get(bucket, &self.key, &self.etag).await
+            && let Some(answer) = direct.get(bucket, &self.key, &self.etag).await
         {
-            return Ok(output);
+            return Ok(answer);
         }
         let result = bucket
             .client
@@ -114,34 +124,37 @@ impl Download {
             .send()
             .await;
         // The client has tried again where that makes sense.
-        result.map_err(|error| {
+        let output = result.map_err(|error| {
             let gone = match error.code() {
                 Some("NoSuchKey") => Some(Gone::Missing),
                 Some("PreconditionFailed") => Some(Gone::Replaced),
                 _ => None,
             };
             Stop::Final(gone, fault(&error, bucket, Doing::Get).line())
+        })?;
+        Ok(Answer {
+            length_bytes: output.content_length().and_then(|length| u64::try_from(length).ok()),
+            etag: output.e_tag,
+            body: output.body,
+            _lease: None,
         })
     }
 
     /// Whether this is the version that was listed, from the place asked for.
-    fn check_head(&self, output: &GetObjectOutput, sent: u64) -> Result<(), Stop> {
-        if !self.etag.is_empty() && output.e_tag().is_some_and(|etag| *etag != *self.etag) {
+    fn check_head(&self, answer: &Answer, sent: u64) -> Result<(), Stop> {
+        if !self.etag.is_empty() && answer.etag.as_deref().is_some_and(|etag| *etag != *self.etag) {
             let why = "it changed since it was listed (run again to read it as it is now)";
             return Err(Stop::Final(Some(Gone::Replaced), why.to_owned()));
         }
         let rest = self.size_bytes - sent;
-        match output.content_length().map(u64::try_from) {
-            Some(Ok(length)) if length == rest => Ok(()),
-            Some(Ok(length)) => {
-                Err(Stop::Broken(format!("{length} bytes are offered where {rest} are left")))
-            }
-            _ => Ok(()),
+        match answer.length_bytes.filter(|length| *length != rest) {
+            Some(length) => Err(Stop::Broken(format!("{length} bytes are offered where {rest} are left"))),
+            None => Ok(()),
         }
     }
 
-    async fn next(&self, output: &mut GetObjectOutput, sent: u64) -> Result<Option<Bytes>, Stop> {
-        let next = tokio::time::timeout(self.bucket.stall, output.body.next()).await;
+    async fn next(&self, answer: &mut Answer, sent: u64) -> Result<Option<Bytes>, Stop> {
+        let next = tokio::time::timeout(self.bucket.stall, answer.body.next()).await;
         let next = next.map_err(|_| Stop::Broken("the body stood still".to_owned()))?;
         match next.transpose() {
             Ok(bytes) => Ok(bytes),

@@ -81,11 +81,10 @@ pub(crate) async fn connect(name: &str, options: &config::S3) -> Result<Arc<Buck
         config = config.credentials_provider(assumed.clone());
         provider = Some(assumed);
     }
-    let connector = aws::connector(options, &base)?;
     Ok(Arc::new(Bucket {
         name: name.to_owned(),
         client: Client::from_conf(config.build()),
-        direct: provider.map(|provider| Direct::new(connector, provider)),
+        direct: provider.map(Direct::new),
         endpoint_url: options.endpoint_url.clone().or_else(|| base.endpoint_url().map(str::to_owned)),
         role_arn: own.role_arn,
         expected_owner: own.expected_bucket_owner,

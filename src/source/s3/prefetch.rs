@@ -20,10 +20,13 @@ use crate::error::Error;
 use crate::limits;
 use crate::source::{GoneError, ObjectRef, Source};
 
+/// Of all room, the part that has to be free before downloads begin again.
+const ROOM_PARTS: usize = 4;
+
 /// Downloads under way. Dropping it ends them.
 pub(crate) struct Prefetch {
     arrivals: Arc<Arrivals>,
-    feeder: tokio::task::JoinHandle<()>,
+    _downloads: JoinSet<()>,
 }
 
 /// Bodies that have begun and that no worker has taken yet.
@@ -47,10 +50,21 @@ impl Prefetch {
     /// # Errors
     /// When there are no threads to do so on.
     pub(crate) fn start(objects: Arc<[ObjectRef]>) -> Result<Self, Error> {
+        let runtime = aws::runtime()?;
         let arrivals = Arc::<Arrivals>::default();
         let bytes_max = limits::S3_BYTES_IN_FLIGHT_PER_THREAD as usize * rayon::current_num_threads();
-        let feeder = aws::runtime()?.spawn(feed(objects, Closing(Arc::clone(&arrivals)), bytes_max));
-        Ok(Self { arrivals, feeder })
+        let queue = Arc::new(tokio::sync::Mutex::new(Queue {
+            at: 0,
+            room: Arc::new(Semaphore::new(bytes_max)),
+            room_bytes_min: (bytes_max / ROOM_PARTS) as u32,
+            arrivals: Closing(Arc::clone(&arrivals)),
+            objects,
+        }));
+        let mut downloads = JoinSet::new();
+        for _ in 0..limits::S3_DOWNLOADS_MAX {
+            downloads.spawn_on(download(Arc::clone(&queue)), runtime.handle());
+        }
+        Ok(Self { arrivals, _downloads: downloads })
     }
 
     /// The body of the object at place `at`, each once, in the order of the list. Waits until its
@@ -66,12 +80,6 @@ impl Prefetch {
             }
             state = self.arrivals.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-impl Drop for Prefetch {
-    fn drop(&mut self) {
-        self.feeder.abort();
     }
 }
 
@@ -91,46 +99,73 @@ impl Drop for Closing {
     }
 }
 
-/// Begins one download after the other, as room allows.
-async fn feed(objects: Arc<[ObjectRef]>, arrivals: Closing, bytes_max: usize) {
-    let bytes = Arc::new(Semaphore::new(bytes_max));
-    let slots = Arc::new(Semaphore::new(limits::S3_DOWNLOADS_MAX));
-    let mut downloads = JoinSet::new();
-    for (at, object) in objects.iter().enumerate() {
-        let Source::S3(place) = &object.path else { continue };
-        let share = object.bytes.clamp(1, u64::from(limits::S3_BYTES_PER_OBJECT_MAX)) as u32;
-        let room = Arc::clone(&bytes).acquire_many_owned(share).await;
-        let (Ok(room), Ok(slot)) = (room, Arc::clone(&slots).acquire_owned().await) else { return };
-        let (sender, parts) = mpsc::unbounded_channel();
-        let window = Arc::new(Semaphore::new(share as usize));
-        let body = Body {
-            parts,
-            window: Arc::clone(&window),
-            window_bytes: share,
-            chunk: Bytes::new(),
-            is_ended: false,
-            _room: room,
-        };
-        let download = Download {
-            bucket: Arc::clone(&place.bucket),
-            key: object.name[place.key_at()..].to_owned(),
-            etag: place.etag.clone(),
-            size_bytes: object.bytes,
-            window,
-            window_bytes: share,
-            parts: sender,
-        };
-        downloads.spawn(async move {
-            download.run().await;
-            drop(slot);
-        });
-        arrivals.0.lock().bodies.insert(at, body);
-        arrivals.0.changed.notify_all();
-        // Those that are done are not kept.
-        while downloads.try_join_next().is_some() {}
+/// The objects whose downloads have not begun.
+struct Queue {
+    objects: Arc<[ObjectRef]>,
+    /// The place in the list of the next one.
+    at: usize,
+    /// Bytes that may be in flight.
+    room: Arc<Semaphore>,
+    /// What is waited for when there is none.
+    room_bytes_min: u32,
+    arrivals: Closing,
+}
+
+impl Queue {
+    /// The next download, whose body is put where a worker finds it, as soon as there is room.
+    async fn next(&mut self) -> Option<Download> {
+        loop {
+            let at = self.at;
+            let object = self.objects.get(at)?;
+            self.at += 1;
+            let Source::S3(place) = &object.path else { continue };
+            let share = object.bytes.clamp(1, u64::from(limits::S3_BYTES_PER_OBJECT_MAX)) as u32;
+            let (sender, parts) = mpsc::unbounded_channel();
+            let window = Arc::new(Semaphore::new(share as usize));
+            let body = Body {
+                parts,
+                window: Arc::clone(&window),
+                window_bytes: share,
+                chunk: Bytes::new(),
+                is_ended: false,
+                _room: self.room_of(share).await?,
+            };
+            let download = Download {
+                bucket: Arc::clone(&place.bucket),
+                key: object.name[place.key_at()..].to_owned(),
+                etag: place.etag.clone(),
+                size_bytes: object.bytes,
+                window,
+                window_bytes: share,
+                parts: sender,
+            };
+            self.arrivals.0.lock().bodies.insert(at, body);
+            self.arrivals.0.changed.notify_all();
+            return Some(download);
+        }
     }
-    drop(arrivals);
-    while downloads.join_next().await.is_some() {}
+
+    /// Room for `share` bytes. When there is none, a good part of all is waited for: so many
+    /// downloads begin at once, and the threads that move bytes sleep and wake less often.
+    async fn room_of(&self, share: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(share) {
+            return Some(room);
+        }
+        let mut room =
+            Arc::clone(&self.room).acquire_many_owned(share.max(self.room_bytes_min)).await.ok()?;
+        room.split(share as usize)
+    }
+}
+
+/// Downloads what is next, until there is nothing.
+async fn download(queue: Arc<tokio::sync::Mutex<Queue>>) {
+    loop {
+        let next = queue.lock().await.next().await;
+        match next {
+            Some(download) => download.run().await,
+            None => return,
+        }
+    }
 }
 
 /// The bytes of one object, for a worker to read.
