@@ -7,6 +7,9 @@ use std::time::Duration;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// Size of the buffer that inflated text passes through, bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Compressed objects shorter than this are inflated in one step when their text fits the buffer, bytes:
+/// most objects of five minutes.
+pub const WHOLE_OBJECT_BYTES_MAX: usize = 64 * 1024;
 /// Such buffers that are filled ahead when one object is inflated and parsed on two threads.
 pub const CHUNKS_AHEAD: usize = 3;
 /// Compressed bytes from which on an object is worth more than one thread when others have nothing

@@ -1,8 +1,9 @@
-//! One gzip member whose size is known, at once: a page of Parquet.
+//! One gzip member whose size is known, at once: a page of Parquet, or an object of five minutes.
 //!
 //! An object has dozens of pages of a few hundred bytes, so what a decoder costs before the first
-//! byte is most of its time. Here one decoder serves them all, and there is room behind the text:
-//! the fast loop of inflate ends 260 bytes before the buffer does.
+//! byte is most of its time; and a decoder that inflates piece by piece clears and fills a window of
+//! its own. Here one decoder serves all members, and there is room behind the text: the fast loop of
+//! inflate ends 260 bytes before the buffer does.
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
@@ -32,13 +33,33 @@ impl Whole {
     /// behind it there has no meaning. `None` when the member is anything but regular: several in
     /// a row, with a name, of another size, damaged.
     pub(crate) fn inflate(&mut self, member: &[u8], text_bytes: usize, out: &mut Vec<u8>) -> Option<()> {
+        if out.len() < text_bytes + ROOM_BYTES {
+            out.resize(text_bytes + ROOM_BYTES, 0);
+        }
+        self.inflate_into(member, text_bytes, out)
+    }
+
+    /// The same where there is room for at most `text_bytes_max` bytes of text, by the member's own
+    /// word of how long it is, which is given back. It need not fit.
+    pub(crate) fn inflate_within(
+        &mut self,
+        member: &[u8],
+        text_bytes_max: usize,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let text_bytes = u32::from_le_bytes(*member.last_chunk()?) as usize;
+        if text_bytes > text_bytes_max {
+            return None;
+        }
+        self.inflate_into(member, text_bytes, out)?;
+        Some(text_bytes)
+    }
+
+    fn inflate_into(&mut self, member: &[u8], text_bytes: usize, out: &mut [u8]) -> Option<()> {
         let (header, rest) = member.split_first_chunk::<HEADER_BYTES>()?;
         let (deflated, trailer) = rest.split_last_chunk::<TRAILER_BYTES>()?;
         if header[..2] != MAGIC || header[2] != DEFLATE || header[3] != 0 {
             return None;
-        }
-        if out.len() < text_bytes + ROOM_BYTES {
-            out.resize(text_bytes + ROOM_BYTES, 0);
         }
         self.inflate.reset(false);
         // The trailer is read along, so that the fast loop may look ahead; it is not taken.
@@ -74,6 +95,16 @@ mod tests {
         for text in [b"".as_slice(), b"a", &long, &[0; 5000], b"some text"] {
             assert_eq!(inflated(&mut whole, &gzip(text), text.len()).as_deref(), Some(text));
         }
+    }
+
+    #[test]
+    fn a_member_says_itself_how_long_its_text_is() {
+        let (mut whole, mut out) = (Whole::default(), [0; 9 + ROOM_BYTES]);
+        let member = gzip(b"some text");
+        assert_eq!(whole.inflate_within(&member, 9, &mut out), Some(9));
+        assert_eq!(&out[..9], b"some text");
+        assert_eq!(whole.inflate_within(&member, 8, &mut out), None);
+        assert_eq!(whole.inflate_within(&member[..3], 9, &mut out), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, Int64Array, StringViewArray, make_view};
+use arrow::array::{Array, ArrayRef, Int32Array, Int64Array, StringViewArray, make_view};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
@@ -30,14 +30,9 @@ const RLE_DICTIONARY: i32 = 8;
 /// Room behind the text of a page that is not compressed; see [`Hybrid`].
 const ROOM_BYTES: usize = 8;
 
-/// Dictionaries as columns of a batch, which go by their places and not by names.
-static TEXTS: LazyLock<FieldRef> = LazyLock::new(|| keyed(DataType::Utf8View));
-static NUMBERS: LazyLock<FieldRef> = LazyLock::new(|| keyed(DataType::Int64));
-
-fn keyed(values: DataType) -> FieldRef {
-    let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(values));
-    Arc::new(Field::new("", kind, true))
-}
+/// Keys as a column of a batch, which goes by its place and not by a name.
+pub(super) static KEYS: LazyLock<FieldRef> =
+    LazyLock::new(|| Arc::new(Field::new("", DataType::Int32, false)));
 
 /// A column chunk that is being read.
 pub(super) struct Dictionary {
@@ -119,12 +114,12 @@ impl Dictionary {
         Some((page, at + bytes))
     }
 
-    /// What its arrays are.
-    pub(super) fn field(&self) -> &'static FieldRef {
-        if *self.values.data_type() == DataType::Int64 { &NUMBERS } else { &TEXTS }
+    /// The values that keys stand for.
+    pub(super) fn values(&self) -> &ArrayRef {
+        &self.values
     }
 
-    /// The next rows, as keys and all values.
+    /// The keys of the next rows; each of them has a value.
     pub(super) fn take(&mut self, file: &[u8], rows: usize, whole: &mut Whole) -> Option<ArrayRef> {
         let mut keys = Vec::with_capacity(rows);
         while keys.len() < rows {
@@ -135,8 +130,7 @@ impl Dictionary {
             self.take_of_page(some, &mut keys)?;
             self.left -= some;
         }
-        let array = DictionaryArray::try_new(Int32Array::from(keys), Arc::clone(&self.values)).ok()?;
-        Some(Arc::new(array))
+        Some(Arc::new(Int32Array::from(keys)))
     }
 
     fn take_of_page(&mut self, mut rows: usize, keys: &mut Vec<i32>) -> Option<()> {

@@ -25,22 +25,22 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// The `place`-th column of a batch, as values of that field.
+    /// The `place`-th column of a batch, as values of that field; with a dictionary it holds keys.
     pub(super) fn of(
         array: &ArrayRef,
+        dictionary: Option<&ArrayRef>,
         place: usize,
         field: &'static Field,
         addresses: &mut Addresses,
     ) -> Self {
-        let dictionary = array.as_dictionary_opt::<Int32Type>();
-        let values = Values::of(dictionary.map_or(array, |dictionary| dictionary.values()));
+        let values = Values::of(dictionary.unwrap_or(array));
         let values = if field.target == Target::Account { values.with_account_digits() } else { values };
         let addresses = dictionary.filter(|_| field.kind == Kind::Address).map(|dictionary| {
             let read = |at, addresses: &mut Addresses| values.known_address(at, field.name, addresses);
             let read = |at, addresses: &mut Addresses| read(at, addresses).ok().flatten();
-            addresses.of_dictionary(place, dictionary.values(), read)
+            addresses.of_dictionary(place, dictionary, read)
         });
-        let keys = dictionary.map(|dictionary| dictionary.keys().clone());
+        let keys = dictionary.map(|_| array.as_primitive::<Int32Type>().clone());
         Self { field, values, keys, addresses }
     }
 

@@ -80,9 +80,9 @@ fn take<S: RecordSink>(
         let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
         match columns {
             Columns::Fields(columns) => rows(&batch, columns, row, addresses, lines),
-            Columns::Ocsf => ocsf::rows(&batch, row, lines),
+            Columns::Ocsf => ocsf::rows(&batch.rows, row, lines),
         }
-        row += batch.num_rows() as u64;
+        row += batch.rows.num_rows() as u64;
     }
     Ok(())
 }

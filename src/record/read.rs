@@ -10,7 +10,7 @@ use super::ahead::read_ahead;
 use super::cuts::{FRONT_BYTES, PIECE_BYTES, WINDOW_BYTES, Window};
 use super::lines::{Lines, Place, Tools};
 use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason, envelope, parquet};
-use crate::gunzip::{self, Gunzip};
+use crate::gunzip::{self, Gunzip, Whole};
 use crate::limits;
 
 /// Bytes looked at to tell what an object is.
@@ -23,6 +23,9 @@ const GZIP_LAYERS_MAX: usize = 3;
 /// Reads objects one after the other, keeping its buffers.
 #[derive(Default)]
 pub struct ObjectReader {
+    /// The beginning of an object as it is stored; of most, all of it.
+    stored: Vec<u8>,
+    whole: Whole,
     /// Text, with room on both sides.
     chunk: Vec<u8>,
     /// One for each thread that reads an object.
@@ -52,13 +55,28 @@ impl ObjectReader {
         format: Option<&ColumnPlan>,
         sinks: &mut [S],
     ) -> ReadReport {
+        self.stored.resize(limits::WHOLE_OBJECT_BYTES_MAX, 0);
         self.chunk.resize(limits::CHUNK_BYTES + WINDOW_BYTES, 0);
         self.tools.resize_with(self.tools.len().max(sinks.len()), Tools::default);
         let readers = self.tools.iter_mut().zip(sinks);
         let mut readers: Vec<_> = readers.map(|(tools, sink)| Lines::new(format, tools, sink)).collect();
         let Some((first, others)) = readers.split_first_mut() else { return ReadReport::default() };
         let mut source = Counted { source: input, bytes: 0 };
-        let error = read_layer(&mut source, 0, &mut self.chunk, first, others).err();
+        let (len, error) = fill(&mut source, &mut self.stored);
+        let stored = &self.stored[..len];
+        let is_small = len < self.stored.len() && error.is_none() && stored.starts_with(&gunzip::MAGIC);
+        // Room for the text, and behind it for what a decoder writes too much.
+        let inflated = &mut self.chunk[FRONT_BYTES..];
+        let inflate = || self.whole.inflate_within(stored, limits::CHUNK_BYTES, inflated);
+        let text_bytes = is_small.then(inflate).flatten();
+        let read = match text_bytes {
+            Some(text_bytes) => read_inflated(text_bytes, &mut self.chunk, first, others),
+            None => {
+                let mut source = stored.chain(Cut { source: &mut source, error });
+                read_layer(&mut source, 0, &mut self.chunk, first, others)
+            }
+        };
+        let error = read.err();
         let reports = readers.into_iter().map(|lines| lines.report);
         let mut report = reports.reduce(ReadReport::with).unwrap_or_default();
         report.object_bytes = source.bytes;
@@ -90,6 +108,37 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// Reads what a small object held, which is in the chunk. That it is a text of lines is as good as
+/// certain; then it stays where it is.
+fn read_inflated<S: RecordSink + Send>(
+    text_bytes: usize,
+    chunk: &mut [u8],
+    lines: &mut Lines<'_, S>,
+    others: &mut [Lines<'_, S>],
+) -> Result<(), ObjectError> {
+    let text = &chunk[FRONT_BYTES..FRONT_BYTES + text_bytes];
+    let head = &text[..text.len().min(SNIFF_BYTES)];
+    if head.starts_with(&gunzip::MAGIC) || head.starts_with(parquet::MAGIC) || is_envelope(head) {
+        let inner = text.to_vec();
+        return read_layer(&mut inner.as_slice(), 1, chunk, lines, others);
+    }
+    lines.report.text_bytes += text_bytes as u64;
+    let mut place = Place { line: 1, byte: 0 };
+    let start = whole_lines(chunk, text_bytes, &mut false, &mut place, lines);
+    let last = &chunk[FRONT_BYTES + start..FRONT_BYTES + text_bytes];
+    if last.len() > limits::LINE_BYTES_MAX {
+        lines.skip(SkipReason::LineTooLong, last, place);
+    } else {
+        lines.line(last, place, None);
+    }
+    Ok(())
+}
+
+/// Whether what begins so is JSON around log events.
+fn is_envelope(head: &[u8]) -> bool {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"{")
+}
+
 /// Looks at the first bytes and reads the rest accordingly. The source is `dyn` so that gzip
 /// inside gzip is the same code; it is called once per chunk. `others` may take a part of the object.
 fn read_layer<S: RecordSink + Send>(
@@ -109,8 +158,7 @@ fn read_layer<S: RecordSink + Send>(
     if head.starts_with(parquet::MAGIC) {
         return read_parquet(&mut source, lines, others);
     }
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let is_envelope = text.starts_with(b"{");
+    let is_envelope = is_envelope(head);
     let mut read = |source: &mut (dyn Read + Send)| {
         if is_envelope { envelope::read(source, lines) } else { read_text(source, chunk, lines) }
     };
@@ -342,6 +390,22 @@ mod tests {
         let (seen, report) = read(&deep, None);
         assert!(seen.is_empty());
         assert!(report.skipped[SkipReason::NoHeader as usize] > 0, "the fourth layer is not text");
+    }
+
+    #[test]
+    fn a_small_object_reads_the_same_in_one_step_and_piece_by_piece() {
+        let lines = format!("interface-id end\n{}", "eni-1 5\neni-refused 5\n\neni-2 x\n".repeat(10_000));
+        let long = format!("interface-id end\neni-1 5\n{}", "x".repeat(limits::LINE_BYTES_MAX + 1));
+        let texts = [0, 1, 2].map(|n| &lines[..limits::CHUNK_BYTES - 1 + n]);
+        for text in texts.into_iter().chain([long.as_str(), "interface-id end\n"]) {
+            let bytes = gzip(text.as_bytes());
+            assert!(bytes.len() < limits::WHOLE_OBJECT_BYTES_MAX);
+            let (seen, report) = read(&bytes, None);
+            let (plain_seen, plain) = read(text.as_bytes(), None);
+            assert_eq!(seen, plain_seen);
+            let report = ReadReport { object_bytes: plain.object_bytes, ..report };
+            assert_eq!(format!("{report:?}"), format!("{plain:?}"));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use parquet::file::metadata::{
 };
 
 use super::ObjectError;
-use super::dictionaries::{Dictionary, Met};
+use super::dictionaries::{Dictionary, KEYS, Met};
 use super::parquet_guard::Allowance;
 use crate::gunzip::Whole;
 
@@ -152,6 +152,26 @@ fn as_views(field: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(kind))
 }
 
+/// Some rows of the wanted columns. Columns of keys and their dictionaries are not one array: Arrow
+/// would look at each key again, to see that it has a value.
+pub(super) struct Batch {
+    /// The values of a column, or the keys of its dictionary.
+    pub(super) rows: RecordBatch,
+    /// The dictionaries of columns that have one; empty where none has.
+    dictionaries: Vec<Option<ArrayRef>>,
+}
+
+impl Batch {
+    fn without_keys(rows: RecordBatch) -> Self {
+        Self { rows, dictionaries: Vec::new() }
+    }
+
+    /// What the keys of a column stand for, if it is one of keys.
+    pub(super) fn dictionary(&self, column: usize) -> Option<&ArrayRef> {
+        self.dictionaries.get(column)?.as_ref()
+    }
+}
+
 /// Reads a row group, a batch at a time.
 pub(super) struct GroupReader {
     file: Arc<File>,
@@ -177,7 +197,7 @@ struct SideBySide {
 
 impl SideBySide {
     /// The next rows; `None` when they are not as they should be.
-    fn batch(&mut self, file: &[u8]) -> Option<RecordBatch> {
+    fn batch(&mut self, file: &[u8]) -> Option<Batch> {
         let rows = self.rows_left.min(BATCH_ROWS);
         let others = match &mut self.others {
             Some(others) => Some(others.next()?.ok().filter(|batch| batch.num_rows() == rows)?),
@@ -187,42 +207,46 @@ impl SideBySide {
             others.iter().flat_map(|batch| batch.columns().iter().zip(batch.schema_ref().fields()));
         let mut fields: Vec<FieldRef> = Vec::with_capacity(self.columns.len());
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
+        let mut dictionaries = Vec::with_capacity(self.columns.len());
         for column in &mut self.columns {
             if let Some(column) = column {
-                fields.push(Arc::clone(column.field()));
+                fields.push(Arc::clone(&KEYS));
                 arrays.push(column.take(file, rows, &mut self.whole)?);
+                dictionaries.push(Some(Arc::clone(column.values())));
             } else {
                 let (array, field) = others.next()?;
                 fields.push(Arc::clone(field));
                 arrays.push(Arc::clone(array));
+                dictionaries.push(None);
             }
         }
         self.rows_left -= rows;
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).ok()
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).ok()?;
+        Some(Batch { rows, dictionaries })
     }
 }
 
 impl GroupReader {
     /// The batch after those given, from the crate alone.
-    fn start_over(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+    fn start_over(&mut self) -> Result<Option<Batch>, ArrowError> {
         let mut reader = self.file.by_crate(self.group, self.file.kept.clone())?;
         for _ in 0..self.batches {
             reader.next().transpose()?;
         }
         let batch = reader.next().transpose();
         self.way = Way::Crate(reader);
-        batch
+        Ok(batch?.map(Batch::without_keys))
     }
 }
 
 impl Iterator for GroupReader {
-    type Item = Result<RecordBatch, ArrowError>;
+    type Item = Result<Batch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = match &mut self.way {
             Way::Own(columns) if columns.rows_left == 0 => return None,
             Way::Own(columns) => columns.batch(&self.file.bytes),
-            Way::Crate(reader) => return reader.next(),
+            Way::Crate(reader) => return reader.next().map(|rows| rows.map(Batch::without_keys)),
         };
         match batch {
             Some(batch) => {
@@ -236,8 +260,8 @@ impl Iterator for GroupReader {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, AsArray, Int32Array, Int64Array, StringArray};
-    use arrow::datatypes::{Field, Int32Type};
+    use arrow::array::{Array, Int32Array, Int64Array, StringArray};
+    use arrow::datatypes::Field;
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{Compression, GzipLevel};
     use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
@@ -301,12 +325,12 @@ mod tests {
                 file.judge(group, &mut allowance)?;
                 for batch in file.row_group(group)? {
                     let batch = batch.map_err(|error| ObjectError::Parquet(error.to_string()))?;
-                    let plain = batch.columns().iter().map(|array| {
-                        let Some(keyed) = array.as_dictionary_opt::<Int32Type>() else {
+                    let plain = batch.rows.columns().iter().enumerate().map(|(at, array)| {
+                        let Some(values) = batch.dictionary(at) else {
                             return arrow::compute::cast(array, &plain_kind(array.data_type())).unwrap();
                         };
                         dictionaries += 1;
-                        arrow::compute::take(keyed.values(), keyed.keys(), None).unwrap()
+                        arrow::compute::take(values, array, None).unwrap()
                     });
                     batches.push(plain.collect::<Vec<_>>());
                 }

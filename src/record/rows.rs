@@ -6,12 +6,13 @@
 
 use std::num::TryFromIntError;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::Array;
 
 use super::addresses::Addresses;
 use super::fields::{Field, Target};
 use super::keyed::Column;
 use super::lines::{Lines, Place};
+use super::row_group::Batch;
 use super::text::{Fault, Spare};
 use super::words;
 use super::{FlowRecord, RecordSink};
@@ -43,14 +44,16 @@ type Texts<'a> = (&'a [i32], Vec<&'a [u8]>);
 
 /// Hands the rows of a batch over, in order.
 pub(super) fn rows<S: RecordSink>(
-    batch: &RecordBatch,
+    batch: &Batch,
     columns: &FieldColumns,
     first_row: u64,
     addresses: &mut Addresses,
     lines: &mut Lines<'_, S>,
 ) {
-    let filled: Vec<Column> =
-        columns.iter().map(|&(at, field)| Column::of(batch.column(at), at, field, addresses)).collect();
+    let count = batch.rows.num_rows();
+    let mut column =
+        |&(at, field)| Column::of(batch.rows.column(at), batch.dictionary(at), at, field, addresses);
+    let filled: Vec<Column> = columns.iter().map(&mut column).collect();
     let filled: Vec<(&Column, Option<Texts>)> =
         filled.iter().map(|column| (column, column.texts())).collect();
     let has = |target| columns.iter().any(|(_, field)| field.target == target);
@@ -65,9 +68,9 @@ pub(super) fn rows<S: RecordSink>(
         first: 0,
         count: 0,
     };
-    for first in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
+    for first in (0..count).step_by(BLOCK_ROWS) {
         block.first = first;
-        block.count = BLOCK_ROWS.min(batch.num_rows() - first);
+        block.count = BLOCK_ROWS.min(count - first);
         block.faults.clear();
         if is_settled {
             (block.records, block.spares) = ([empty; BLOCK_ROWS], [Spare::default(); BLOCK_ROWS]);

@@ -1,8 +1,8 @@
 //! Reads a batch of objects on all cores. An object is the unit of work; each worker owns the
 //! shard it fills, and shards meet when their work is done.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -26,6 +26,8 @@ pub(crate) struct BatchReader<'a> {
     /// Objects of the batches before: where the next batch begins.
     first: AtomicUsize,
     is_sealed: bool,
+    /// Readers that no worker has, with their buffers: a batch is small beside what it takes to make them.
+    idle: Mutex<Vec<ObjectReader>>,
 }
 
 /// A batch that was read.
@@ -66,6 +68,7 @@ impl<'a> BatchReader<'a> {
             opener,
             first: AtomicUsize::new(0),
             is_sealed: false,
+            idle: Mutex::new(Vec::new()),
         })
     }
 
@@ -89,11 +92,16 @@ impl<'a> BatchReader<'a> {
         let first = self.first.fetch_add(objects.len(), Ordering::Relaxed);
         let taken = AtomicUsize::new(0);
         let work = || {
-            let (mut reader, mut shards) = (ObjectReader::default(), vec![Shard::default()]);
+            let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut reader = idle().pop().unwrap_or_default();
+            let mut shards = vec![Shard::default()];
             let mut outcomes = Vec::new();
             loop {
                 let at = taken.fetch_add(1, Ordering::Relaxed);
-                let Some(object) = objects.get(at) else { return Batch::of(shards, outcomes) };
+                let Some(object) = objects.get(at) else {
+                    idle().push(reader);
+                    return Batch::of(shards, outcomes);
+                };
                 let threads = threads(object, objects.len() - at);
                 shards.resize_with(shards.len().max(threads), Shard::default);
                 let outcome = self.read_one(first + at, object, &mut reader, &mut shards[..threads]);
