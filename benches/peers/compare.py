@@ -1,6 +1,7 @@
 """Interleaved rounds of outflow, its peers and inflating alone; see run.sh."""
 
 import argparse
+import concurrent.futures
 import datetime
 import os
 import platform
@@ -143,7 +144,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     arguments.outflow = arguments.outflow.resolve()
-    made = corpora.make(arguments.outflow, arguments.work)
+    # In a process of its own: what is started from here later is charged with this one's largest memory.
+    with concurrent.futures.ProcessPoolExecutor(1) as apart:
+        made = apart.submit(corpora.make, arguments.outflow, arguments.work).result()
     versions = [line.strip() for line in (HERE / "requirements.txt").read_text().splitlines() if "==" in line]
     head = [
         f"# Peers, {datetime.date.today()}",

@@ -91,12 +91,17 @@ def make(outflow, work):
     small = ["--interval", "60", "--attack-from-day", "1"]
     v2 = simulate(outflow, work / "v2", "--enis", "20", "--days", "7", "--format", "v2", *small)
     v5 = simulate(outflow, work / "v5", "--enis", "20", "--days", "7", "--format", "v5", *small)
+    many = ["--enis", "8", "--days", "21", "--density", "0.5", *small]
+    many_v2 = simulate(outflow, work / "many-v2", "--format", "v2", *many)
+    many_v5 = simulate(outflow, work / "many-v5", "--format", "v5", *many)
     quiet = simulate(outflow, work / "quiet", "--enis", "20", "--days", "7", "--format", "v2", "--density", "0.1",
                      "--attacks", "none", "--no-look-alikes", *small)
     day = simulate(outflow, work / "day", "--enis", "20", "--days", "2", "--format", "v2", *small)
     return {
         "v2, 2,016 small objects": v2,
         "v5, 2,016 small objects": v5,
+        "v2, 6,048 smaller objects": many_v2,
+        "v5, 6,048 smaller objects": many_v5,
         "v2, one large object": one_large(v2, work / "large-v2" / "flows.log.gz"),
         "v5, one large object": one_large(v5, work / "large-v5" / "flows.log.gz"),
         "v2 quiet, 2,016 tiny objects": quiet,
