@@ -120,6 +120,9 @@ pub const FINDINGS_PER_ALERT_MAX: usize = 10;
 pub const S3_BYTES_IN_FLIGHT_PER_THREAD: u32 = 8 << 20;
 /// Compressed bytes in flight of one object: half of a thread's, so that the next one is on its way.
 pub const S3_BYTES_PER_OBJECT_MAX: u32 = 4 << 20;
+/// When all bytes in flight are taken, this part of them has to be free before downloads begin again:
+/// less than the half that objects being read can leave, or the next one would never begin.
+pub const S3_ROOM_PARTS: usize = 4;
 /// S3 downloads at a time. Five-minute objects are small, so what counts is round trips beside each
 /// other; a prefix serves 5,500 GETs a second.
 pub const S3_DOWNLOADS_MAX: usize = 32;

@@ -20,9 +20,6 @@ use crate::error::Error;
 use crate::limits;
 use crate::source::{GoneError, ObjectRef, Source};
 
-/// Of all room, the part that has to be free before downloads begin again.
-const ROOM_PARTS: usize = 4;
-
 /// Downloads under way. Dropping it ends them.
 pub(crate) struct Prefetch {
     arrivals: Arc<Arrivals>,
@@ -56,7 +53,7 @@ impl Prefetch {
         let queue = Arc::new(tokio::sync::Mutex::new(Queue {
             at: 0,
             room: Arc::new(Semaphore::new(bytes_max)),
-            room_bytes_min: (bytes_max / ROOM_PARTS) as u32,
+            room_bytes_min: (bytes_max / limits::S3_ROOM_PARTS) as u32,
             arrivals: Closing(Arc::clone(&arrivals)),
             objects,
         }));
