@@ -22,7 +22,7 @@ logs=${1:-$dir/fleet/AWSLogs}
 if [ $# -eq 0 ]; then
     "$OUTFLOW" simulate "$dir/fleet" --seed 601 --enis 100 --days 14 --interval 600 --format v2 --quiet
 fi
-perf record --quiet -F 499 --call-graph dwarf,16384 -o "$dir/perf.data" -- \
+perf record --quiet -F 1999 --call-graph dwarf,16384 -o "$dir/perf.data" -- \
     "$OUTFLOW" scan "$logs" --lake "$dir/lake" --quiet >"$dir/alerts" 2>"$dir/perf.err"
 perf script --no-inline -F ip,sym -i "$dir/perf.data" 2>>"$dir/perf.err" | awk '
     BEGIN { RS = "" }

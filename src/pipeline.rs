@@ -293,7 +293,7 @@ impl Pipeline {
         }
         self.tell_tables(&mut alerts);
         output.day_ends(day, alerts)?;
-        living.today.pool_days(&living.snapshot);
+        living.today.pool_days();
         self.history.fold(day, living.today);
         Ok(())
     }

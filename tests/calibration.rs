@@ -164,7 +164,7 @@ impl Replay {
             self.incidents.decide(*hour, hour.end_second() + 1800, &members);
         }
         self.ids.extend(self.incidents.end_day(day).iter().map(|incident| incident.id.0.clone()));
-        today.pool_days(&snapshot);
+        today.pool_days();
         self.history.fold(day, today);
     }
 

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::destination::{DestinationKey, DestinationModel};
-use super::eni::{AGED_HOURS, EniHistory, EniModel};
+use super::eni::{AGED_HOURS, EniHistory, EniModel, Tier};
 use super::fleet::{FleetHistory, FleetModel};
-use crate::window::Hour;
+use crate::window::{Day, Hour};
 
 /// What is known of a destination, the same for all hours of a day.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,18 +19,19 @@ pub struct Acquaintance {
     pub is_young: bool,
     /// Whether several ENIs have lately taken to it; not asked of an old one with a volume model.
     pub is_adopted: bool,
-    /// Whether the ENI knows the network around it (/16, /32); not asked where there is a model.
+    /// Whether the ENI knows the network around it (/16, /32); not asked of what is familiar all day.
     pub is_in_known_network: bool,
     /// First hour in which the ENI used it, when it is known without a model.
     first_hour: Option<u32>,
-    /// First hour in which anyone in the account used it; not asked where there is a model.
+    /// First hour in which anyone in the account used it; not asked of what is familiar all day, nor in a
+    /// known network past the ENI's first days.
     fleet_first_hour: Option<u32>,
 }
 
 impl Acquaintance {
-    /// Looks up what an ENI and its account know of `key`. Histories are absent on a first day.
+    /// Looks up what an ENI and its account know of `key` on `day`. Histories are absent on a first day.
     pub fn of(
-        key: &DestinationKey,
+        (key, day): (&DestinationKey, Day),
         (eni, history): (&EniModel, Option<&EniHistory>),
         (fleet, fleet_history): (&FleetModel, Option<&FleetHistory>),
     ) -> Self {
@@ -41,14 +42,21 @@ impl Acquaintance {
         if model.is_some() {
             return Self { model, is_young, is_adopted, ..Self::default() };
         }
-        let of_history = known.and(history).and_then(|h| h.destinations.get(key));
+        let first_hour = known.and(history).and_then(|h| h.destinations.get(key)).map(|d| d.first_hour);
+        if is_aged(first_hour, day.first_hour()) {
+            return Self { is_young, is_adopted, first_hour, ..Self::default() };
+        }
+        let is_in_known_network = key.parent().is_some_and(|parent| eni.parents.contains(&parent));
+        // Past its first days, what is near to what an ENI knows is just that, whoever else uses it.
+        let is_learning = |h: &EniHistory| Tier::of_age(h.age_hours(day.first_hour())) == Tier::Learning;
+        let of_fleet = fleet_history.filter(|_| !is_in_known_network || history.is_none_or(is_learning));
         Self {
             model,
             is_young,
             is_adopted,
-            is_in_known_network: key.parent().is_some_and(|parent| eni.parents.contains(&parent)),
-            first_hour: of_history.map(|d| d.first_hour),
-            fleet_first_hour: fleet_history.and_then(|f| f.first_use(key)),
+            is_in_known_network,
+            first_hour,
+            fleet_first_hour: of_fleet.and_then(|f| f.first_use(key)),
         }
     }
 

@@ -76,11 +76,11 @@ impl SizeCounts {
 
     /// The first size that half or less are as large as. Zero of nothing.
     pub fn median(&self) -> Level {
-        let n = f64::from(self.n());
-        let mut as_large = self.n();
+        let n = self.n();
+        let mut as_large = n;
         let mut at = 0_u16;
         for (bin, count) in &self.bins {
-            if f64::from(as_large) / n <= 0.5 {
+            if 2 * u64::from(as_large) <= u64::from(n) {
                 break;
             }
             (at, as_large) = (u16::from(*bin) + 1, as_large - count);

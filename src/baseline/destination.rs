@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ const NOT_A_SERVICE: [&str; 2] = ["AMAZON", "EC2"];
 
 /// What destinations are told apart by: addresses of object stores and CDNs change daily, so
 /// novelty and identity live at the roll-up (detection.md F.1, F.2).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DestinationKey {
     /// A prefix the operator named.
     Named(Arc<str>),
@@ -58,6 +59,16 @@ impl DestinationKey {
         match self {
             Self::Network(prefix) => Some(prefix.widen(16, 32)),
             Self::Named(_) | Self::Service(_) => None,
+        }
+    }
+}
+
+impl Hash for DestinationKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // At once, and the same for networks that begin with the same address: there are next to none.
+        match self {
+            Self::Named(name) | Self::Service(name) => name.hash(state),
+            Self::Network(prefix) => prefix.addr().hash(state),
         }
     }
 }

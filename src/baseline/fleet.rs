@@ -1,11 +1,13 @@
 //! What the account as a whole has done: who else knows a destination, how often rare things
 //! happen, how often series have stood out from their own past.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use hashbrown::HashSet;
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::KeyHasher;
 use super::counts::{BalanceCounts, SizeCounts, SizeSurvival};
 use super::destination::DestinationKey;
 use super::eni::{AGED_HOURS, EniModel, Novelty};
@@ -65,12 +67,19 @@ pub struct FleetDay {
 pub struct FleetHistory {
     /// First hour with coverage.
     pub first_hour: Option<u32>,
-    /// Use of destinations by group.
-    pub destinations: BTreeMap<DestinationKey, Uses>,
+    /// Use of destinations by group. Stored by key, ascending: what a day begins with has one text.
+    #[serde(serialize_with = "by_key")]
+    pub destinations: HashMap<DestinationKey, Uses, KeyHasher>,
     /// First and last use of client ports: (protocol, port, use), sorted.
     pub ports: Vec<(u8, u16, Used)>,
     /// Pooled counts by day.
     pub days: VecDeque<FleetDay>,
+}
+
+fn by_key<S: Serializer>(uses: &HashMap<DestinationKey, Uses, KeyHasher>, to: S) -> Result<S::Ok, S::Error> {
+    let mut sorted: Vec<_> = uses.iter().collect();
+    sorted.sort_unstable_by_key(|(key, _)| *key);
+    to.collect_map(sorted)
 }
 
 impl FleetHistory {
@@ -200,7 +209,7 @@ pub struct FleetModel {
     pub enis: u32,
     /// Destinations that several ENIs have met lately and that are still young to them: adopted by
     /// the fleet, so staying says nothing about one ENI.
-    pub adopted: BTreeSet<DestinationKey>,
+    pub adopted: HashSet<DestinationKey, KeyHasher>,
 }
 
 /// ENIs that make a destination adopted: as many as make a change of the fleet where records name
@@ -246,7 +255,7 @@ impl FleetModel {
             eni_hours: history.days.iter().map(|d| d.eni_hours).sum(),
             rare,
             enis: active,
-            adopted: BTreeSet::new(),
+            adopted: HashSet::default(),
         }
     }
 

@@ -20,10 +20,11 @@ pub mod tail;
 pub mod uses;
 pub mod young;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -71,15 +72,14 @@ pub struct Today {
 impl Today {
     /// Adds the whole days of known destinations to the pools, when the day has ended: a day so
     /// far is compared with days.
-    pub fn pool_days(&mut self, snapshot: &Snapshot) {
+    pub fn pool_days(&mut self) {
         // How far the most sustained of the day stood out.
         let mut sustained: BTreeMap<OfGroup, Vec<f64>> = BTreeMap::new();
         for (id, lived) in &self.enis {
-            let Some(model) = snapshot.enis.get(id) else { continue };
             let place = (Arc::clone(&id.account), Arc::clone(&id.region));
             let pooled = self.fleets.entry(place.clone()).or_default();
             for (key, met) in lived.destinations.iter() {
-                if let Some(Some(known)) = model.destinations.get(key) {
+                if let Some(known) = &met.known.model {
                     let own_bits = known.own_day_bits(Level::of_bytes(met.app_bytes));
                     pooled.pools[Pool::DestinationDay as usize].add(own_bits);
                     let whole = key.parent().map_or_else(|| key.clone(), DestinationKey::Network);
@@ -110,7 +110,7 @@ const SHARED_MIN: usize = 3;
 const SHARED_BITS_MIN: f64 = 4.0;
 
 /// Destinations that are young to at least [`fleet::ADOPTING_ENIS_MIN`] of the ENIs.
-fn adopted<'a>(enis: impl Iterator<Item = &'a EniHistory>) -> BTreeSet<DestinationKey> {
+fn adopted<'a>(enis: impl Iterator<Item = &'a EniHistory>) -> HashSet<DestinationKey, KeyHasher> {
     let mut met: BTreeMap<&DestinationKey, u32> = BTreeMap::new();
     enis.flat_map(|eni| eni.young.keys()).for_each(|key| *met.entry(key).or_default() += 1);
     let adopted = met.into_iter().filter(|(_, enis)| *enis >= fleet::ADOPTING_ENIS_MIN);
@@ -322,7 +322,7 @@ mod tests {
         };
         let both = || eni(&[&of_five, &of_four]);
         let enis = [both(), both(), both(), both(), eni(&[&of_five])];
-        assert_eq!(adopted(enis.iter()), BTreeSet::from([of_five.clone()]));
+        assert_eq!(adopted(enis.iter()), HashSet::from_iter([of_five.clone()]));
         assert!(adopted(enis[..4].iter()).is_empty());
     }
 }

@@ -24,6 +24,8 @@ pub struct OwnTail {
     top: Box<[f64]>,
     /// All past residuals.
     n: u32,
+    /// Not above the smallest of `top`: most hours end here and need not fetch those.
+    ordinary: f32,
     /// Doublings in which the tail falls by e.
     fall: f64,
 }
@@ -42,7 +44,8 @@ impl OwnTail {
         let len = residuals.len() as f64;
         let mean_excess = residuals.iter().map(|t| t - smallest).sum::<f64>() / len.max(1.0);
         let fall = shrink(mean_excess, len, usual_fall, FALL_WEIGHT).max(SPREAD_MIN);
-        Self { top: residuals.into_boxed_slice(), n, fall }
+        let ordinary = (smallest as f32).next_down();
+        Self { top: residuals.into_boxed_slice(), n, ordinary, fall }
     }
 
     /// Past values behind it.
@@ -53,6 +56,9 @@ impl OwnTail {
     /// How far `residual` (doublings) stands out, in bits: 0 for what is no rarer than the
     /// largest dozen, at most `OWN_BITS_MAX`. Non-decreasing in `residual`.
     pub fn bits(&self, residual: f64) -> f64 {
+        if f64::from(self.ordinary) + SAME_SIZE >= residual {
+            return 0.0;
+        }
         let (Some(&largest), Some(&smallest)) = (self.top.first(), self.top.last()) else { return 0.0 };
         if smallest + SAME_SIZE >= residual {
             return 0.0;

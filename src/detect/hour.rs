@@ -78,7 +78,7 @@ impl EniContext<'_> {
         // In an account's own first days, when all is new, nobody has used anything for long.
         let is_aged = |first: u32| first + AGED_HOURS < day.first_hour().0 + 24;
         let fleet_history = self.fleet_history.filter(|fleet| fleet.first_hour.is_none_or(is_aged));
-        Acquaintance::of(key, (self.model, self.history), (self.fleet, fleet_history))
+        Acquaintance::of((key, day), (self.model, self.history), (self.fleet, fleet_history))
     }
 }
 
@@ -182,7 +182,10 @@ impl Scoring<'_> {
         let mut held = HeldBack::default();
         let speaker = met::speaker(met, days, self.hour.hour.of_day());
         for (at, one) in met.iter_mut().enumerate() {
-            let kind = self.destination(one, days, speaker == Some(at));
+            let Some(kind) = self.destination(one, days, speaker == Some(at)) else {
+                self.outcome.units += 1;
+                continue;
+            };
             let (features, hour, sums) = (self.features, self.hour, one.sums);
             let subject = Subject::Destination(one.key.clone());
             one.is_held = self.judge(subject, kind, || features.traffic_of(hour, sums));
@@ -201,16 +204,28 @@ impl Scoring<'_> {
         held
     }
 
-    /// What is scored of a destination.
-    fn destination(&mut self, one: &mut Met<'_>, days: &mut DestinationsToday, is_speaker: bool) -> UnitKind {
+    /// What is scored of a destination; `None` when no detector can speak of it.
+    fn destination(
+        &mut self,
+        one: &mut Met<'_>,
+        days: &mut DestinationsToday,
+        is_speaker: bool,
+    ) -> Option<UnitKind> {
         let (key, sums, known) = (one.key, one.sums, one.known(days));
         let novelty = met::novelty(key, known, self.context, (self.tier, self.group), self.hour);
+        let is_small = sums.app_bytes < self.against.silent_bytes();
+        if is_small && novelty.is_none() && !known.is_young && sums.rare.is_none() && !is_speaker {
+            if let OfDay::Followed(place) = one.day {
+                days.note_novelty(place, None);
+            }
+            return None;
+        }
         let is_own = self.tier > Tier::Learning && !known.is_adopted;
         let model = known.model.clone();
         let (day_app_bytes, stay, (unbroken, evenness)) = match &one.day {
             OfDay::Followed(place) => {
+                days.note_novelty(*place, novelty);
                 let lived = days.at_mut(*place);
-                lived.novelty = novelty;
                 one.is_new = novelty.is_some();
                 let stay = met::stay(key, lived, self.context, self.tier);
                 let contacts = met::contacts(lived, sums.minutes, self.hour, &mut self.intervals);
@@ -222,7 +237,7 @@ impl Scoring<'_> {
         let refused = probe::is_probe(self.refused, sums.app_bytes, is_new).then_some(self.refused);
         self.outcome.own_bits.extend(evenness.map(|found| (Pool::Beacon, beacon::own_bits(found))));
         self.outcome.rare[PROBE_THEN_SUCCESS] |= refused.is_some();
-        UnitKind::Destination {
+        Some(UnitKind::Destination {
             app_bytes: sums.app_bytes,
             day_app_bytes,
             ingress_app_bytes: sums.ingress_app_bytes,
@@ -237,7 +252,7 @@ impl Scoring<'_> {
             sustained_bytes: sums.sustained_bytes,
             refused,
             model,
-        }
+        })
     }
 
     /// Scores the spread over the new destinations of the day, and says whether it is held back.
@@ -245,7 +260,7 @@ impl Scoring<'_> {
         // While an ENI is learning, all it meets is new and their number says nothing.
         let mut new_today: Vec<(Novelty, u64)> = match self.tier {
             Tier::Learning => Vec::new(),
-            _ => days.iter().filter_map(|(_, d)| d.novelty.map(|class| (class, d.app_bytes))).collect(),
+            _ => days.new_ones().collect(),
         };
         new_destination::rank(&mut new_today);
         let new = || met.iter().filter(|one| one.is_new).map(|one| one.sums);

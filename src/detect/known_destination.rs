@@ -11,7 +11,7 @@ use crate::baseline::level::Level;
 
 /// Application bytes in an hour, also sustained ones, below which a known destination raises
 /// nothing.
-const FLOOR_BYTES: u64 = 1 << 20;
+pub(super) const FLOOR_BYTES: u64 = 1 << 20;
 
 /// Smallest p believed of what was sustained: a pool of days says little of the rarest, and a job
 /// that begins to send more does it every day.

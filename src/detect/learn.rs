@@ -36,7 +36,7 @@ pub(super) fn learn(
 ) {
     let at = hour.hour.of_day();
     let mut client = 0_u64;
-    let mut ports = Vec::new();
+    let (mut ports, mut last_ports) = (Vec::new(), Vec::new());
     outcome.own_bits.reserve(met.len() + Series::ALL.len());
     for one in met {
         let sums = one.sums;
@@ -59,7 +59,11 @@ pub(super) fn learn(
         }
         client = client.saturating_add(sums.app_bytes);
         features.ports_of(hour, sums, &mut ports);
-        today.ports.extend(ports.iter().take(PORTS_PER_ENI_MAX));
+        // Most destinations are used by the same port as the one before.
+        if ports != last_ports {
+            today.ports.extend(ports.iter().take(PORTS_PER_ENI_MAX));
+            std::mem::swap(&mut ports, &mut last_ports);
+        }
         if let Some((event, _)) = sums.rare {
             outcome.rare[event as usize] = true;
         }

@@ -50,14 +50,10 @@ pub(super) fn meet<'a>(
     now: Hour,
 ) -> Vec<Met<'a>> {
     let mut meet = |key: &DestinationKey, sums: &KeySums| {
-        let place = match days.place(key) {
-            Some(place) => place,
-            None if days.len() < DESTINATIONS_PER_ENI_DAY_MAX => {
-                let known = context.known(key, now.day());
-                let today = DestinationToday { known, first_hour: now.0, ..DestinationToday::default() };
-                days.add(key.clone(), today)
-            }
-            None => return OfDay::Beyond(context.known(key, now.day())),
+        let known = || context.known(key, now.day());
+        let today = || DestinationToday { known: known(), first_hour: now.0, ..DestinationToday::default() };
+        let Some(place) = days.meet(key, DESTINATIONS_PER_ENI_DAY_MAX, today) else {
+            return OfDay::Beyond(known());
         };
         let today = days.at_mut(place);
         today.last_hour = now.0;

@@ -14,7 +14,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 
 use super::*;
-use crate::baseline::eni::{EniHistory, EniToday};
+use crate::baseline::destination::DestinationKey;
+use crate::baseline::eni::{EniHistory, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
 use crate::baseline::{History, Snapshot, Today};
 use crate::record::Action;
@@ -203,6 +204,50 @@ fn an_ordinary_hour_raises_nothing_and_a_leak_does() {
 }
 
 #[test]
+fn no_detector_speaks_of_what_is_not_scored() {
+    let lab = Lab::usual();
+    let model = &lab.snapshot.enis[&id(0)];
+    let (_, known) = model.destinations.iter().find(|(_, known)| known.is_some()).unwrap();
+    let context = EniContext {
+        model,
+        history: None,
+        fleet: lab.snapshot.fleets.values().next().unwrap(),
+        fleet_history: None,
+    };
+    for ceiling in [None, Some(64 << 10), Some(GIB)] {
+        let settings = Settings { volume_ceiling_bytes: ceiling, ..Settings::default() };
+        let against = against(&context, "web", &settings);
+        let score = |app_bytes| {
+            let kind = UnitKind::Destination {
+                app_bytes,
+                day_app_bytes: 100 * GIB,
+                ingress_app_bytes: 0,
+                paired: true,
+                novelty: None,
+                rare: None,
+                rest_app_bytes: None,
+                stay: None,
+                evenness: None,
+                unbroken_minutes: None,
+                sustained_bytes: app_bytes,
+                refused: None,
+                model: known.clone(),
+            };
+            let subject = Subject::Destination(DestinationKey::Service("S3".into()));
+            Unit { subject, kind, hour_of_day: 12, tier: Tier::Mature, seen: 1.0 }.score(&against)
+        };
+        let (evidence, silent) = score(against.silent_bytes() - 1);
+        assert_eq!((evidence, silent.severity), (vec![], Severity::Low));
+        assert!(silent.risk.abs() < 1e-9);
+        let (evidence, spoken) = score(against.silent_bytes());
+        assert!(
+            !evidence.is_empty() || spoken.severity == Severity::High,
+            "no more is left out than must be"
+        );
+    }
+}
+
+#[test]
 fn total_bytes_of_a_download_raise_nothing() {
     let mut lab = Lab::usual();
     let mut flows = usual(0, lab.now);
@@ -221,7 +266,7 @@ fn served_replies_are_not_new_destinations() {
     let flows = usual_and(&lab, replies.collect());
     let outcome = lab.score(flows);
     assert_quiet(&outcome);
-    assert_eq!(lab.lived.destinations.len(), 2, "only the two that it contacts");
+    assert_eq!(lab.lived.destinations.iter().count(), 2, "only the two that it contacts");
     assert_eq!(destinations(&outcome).iter().filter(|s| s.starts_with("served:")).count(), 200);
 }
 

@@ -127,6 +127,15 @@ pub struct Against<'a> {
     pub volume_ceiling_bytes: Option<u64>,
 }
 
+impl Against<'_> {
+    /// Application bytes of an hour below which nothing can be said of a destination that is neither new
+    /// nor young, uses no rare protocol and does not speak for the ENI.
+    pub(super) fn silent_bytes(&self) -> u64 {
+        let ceiling = self.volume_ceiling_bytes.unwrap_or(u64::MAX);
+        known_destination::FLOOR_BYTES.min(balance::FLOOR_BYTES).min(ceiling)
+    }
+}
+
 impl Unit {
     /// Evidence and score: a pure function of the unit and what it is compared with.
     pub fn score(&self, against: &Against<'_>) -> (Vec<Evidence>, Score) {

@@ -32,14 +32,17 @@ pub struct Stay {
 }
 
 /// Evidence of a stay, with the day's `day_app_bytes` so far; empty below the floor.
-pub fn evidence(stay: Stay, day_app_bytes: u64, own: &YoungModel, prior: &YoungPrior) -> Vec<Evidence> {
+pub fn evidence(
+    stay: Stay,
+    day_app_bytes: u64,
+    own: &YoungModel,
+    prior: &YoungPrior,
+) -> impl Iterator<Item = Evidence> {
     let app_bytes = stay.earlier_app_bytes.saturating_add(day_app_bytes);
-    if app_bytes < FLOOR_BYTES {
-        return Vec::new();
-    }
+    let is_enough = app_bytes >= FLOOR_BYTES;
     let at_least_one = |per_hour: f64| -(-per_hour).exp_m1();
     let n = u64::from(own.active.hours);
-    let drip = (stay.days >= 2).then(|| Evidence {
+    let drip = (is_enough && stay.days >= 2).then(|| Evidence {
         detector: Detector::Drip,
         p: at_least_one(prior.bytes.per_hour(Level::of_bytes(app_bytes), &own.bytes)),
         observed: app_bytes as f64,
@@ -47,14 +50,14 @@ pub fn evidence(stay: Stay, day_app_bytes: u64, own: &YoungModel, prior: &YoungP
         n,
     });
     let hours = Level::of_count(u64::from(stay.hours));
-    let long = (stay.hours >= 2).then(|| Evidence {
+    let long = (is_enough && stay.hours >= 2).then(|| Evidence {
         detector: Detector::LongLived,
         p: at_least_one(prior.active.per_hour(hours, &own.active)),
         observed: f64::from(stay.hours),
         expected: count_of(prior.active.median().log2()),
         n,
     });
-    drip.into_iter().chain(long).collect()
+    drip.into_iter().chain(long)
 }
 
 /// Evidence of a contact of `minutes` without a gap with a new destination; `None` below the floor.
@@ -89,8 +92,9 @@ mod tests {
 
     fn bits(stay: Stay, today: u64, detector: Detector) -> f64 {
         let (own, group) = (usual(), [usual(), usual(), usual(), usual()]);
-        let all = evidence(stay, today, &own, &YoungPrior::learn(&group.iter()));
-        all.iter().find(|e| e.detector == detector).map_or(0.0, Evidence::bits)
+        let prior = YoungPrior::learn(&group.iter());
+        let mut all = evidence(stay, today, &own, &prior);
+        all.find(|e| e.detector == detector).map_or(0.0, |e| e.bits())
     }
 
     #[test]
