@@ -27,7 +27,8 @@ use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
 
-const TURNS: usize = 5;
+/// Runs of each, in turns.
+const TURNS: usize = 9;
 /// What is asked for: S3 costs at most a tenth of the throughput.
 const RATIO_MIN: f64 = 0.9;
 /// Clock ticks of `/proc` in a second (Linux: `USER_HZ`).
@@ -95,8 +96,9 @@ fn run(server: &Server, dir: &Path, input: &str, core: Option<&str>) -> Run {
     Run { wall: wall.as_secs_f64(), command: after.1 - before.1, server: after.0 - before.0 }
 }
 
-fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
-    let mut all: Vec<f64> = runs.iter().map(of).collect();
+/// The median.
+fn middle(all: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = all.collect();
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
 }
@@ -110,17 +112,21 @@ fn compare(server: &Server, dir: &Path, what: &str, core: Option<&str>) -> f64 {
         disk.push(run(server, dir, "AWSLogs", core));
         s3.push(run(server, dir, "s3://logs", core));
     }
-    let (of_disk, of_s3) = (median(&disk, |run| run.wall), median(&s3, |run| run.wall));
+    // Of runs that follow each other: a machine that others use too is not as fast for long.
+    let ratio = |of: fn(&Run) -> f64| middle(disk.iter().zip(&s3).map(|(disk, s3)| of(disk) / of(s3)));
+    let of = |runs: &[Run], of: fn(&Run) -> f64| middle(runs.iter().map(of));
+    let throughput = ratio(|run| run.wall);
     println!(
-        "{what}: disk {of_disk:.3} s ({:.3} s of CPU), S3 {of_s3:.3} s ({:.3} s of CPU, the server's {:.3}): \
-         {:.2} of the disk's throughput, {:.2} by CPU",
-        median(&disk, |run| run.command),
-        median(&s3, |run| run.command),
-        median(&s3, |run| run.server),
-        of_disk / of_s3,
-        median(&disk, |run| run.command) / median(&s3, |run| run.command),
+        "{what}: disk {:.3} s ({:.3} s of CPU), S3 {:.3} s ({:.3} s of CPU, the server's {:.3}): \
+         {throughput:.2} of the disk's throughput, {:.2} by CPU",
+        of(&disk, |run| run.wall),
+        of(&disk, |run| run.command),
+        of(&s3, |run| run.wall),
+        of(&s3, |run| run.command),
+        of(&s3, |run| run.server),
+        ratio(|run| run.command),
     );
-    of_disk / of_s3
+    throughput
 }
 
 /// Keeps this process, all threads of it, on `cores`. Whether that worked.

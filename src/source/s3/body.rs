@@ -84,25 +84,40 @@ impl Download {
         drop(self.parts.send(end));
     }
 
-    /// Asks for everything from `sent` on, and sends it.
+    /// Asks for everything from `sent` on, and sends it: the last bytes when the end is known to be
+    /// good, so that the reader of a small object wakes once.
     async fn attempt(&self, sent: &mut u64) -> Result<(), Stop> {
         let mut answer = self.request(*sent).await?;
         self.check_head(&answer, *sent)?;
-        while let Some(bytes) = self.next(&mut answer, *sent).await? {
-            *sent += bytes.len() as u64;
-            if *sent > self.size_bytes {
+        let (mut arrived, mut last) = (*sent, Bytes::new());
+        while let Some(bytes) = self.next(&mut answer, arrived).await? {
+            arrived += bytes.len() as u64;
+            if arrived > self.size_bytes {
                 let why = format!("it holds more than the {} bytes listed", self.size_bytes);
                 return Err(Stop::Final(Some(Gone::Replaced), why));
             }
-            let permits = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.window_bytes);
-            let Ok(permit) = self.window.acquire_many(permits).await else { return Err(Stop::Unread) };
-            permit.forget();
-            self.parts.send(Part::Bytes(bytes)).map_err(|_| Stop::Unread)?;
+            if arrived < self.size_bytes {
+                self.send(bytes, sent).await?;
+            } else if !bytes.is_empty() {
+                last = bytes;
+            }
+        }
+        if !last.is_empty() {
+            self.send(last, sent).await?;
         }
         if *sent < self.size_bytes {
             return Err(Stop::Broken("the body ended early".to_owned()));
         }
         Ok(())
+    }
+
+    /// Sends bytes when there is room for them.
+    async fn send(&self, bytes: Bytes, sent: &mut u64) -> Result<(), Stop> {
+        let permits = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(self.window_bytes);
+        let Ok(permit) = self.window.acquire_many(permits).await else { return Err(Stop::Unread) };
+        permit.forget();
+        *sent += bytes.len() as u64;
+        self.parts.send(Part::Bytes(bytes)).map_err(|_| Stop::Unread)
     }
 
     async fn request(&self, sent: u64) -> Result<Answer, Stop> {
