@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::KeyHasher;
@@ -351,7 +351,7 @@ pub struct EniModel {
     pub rotating: BTreeSet<Prefix>,
     /// Known destinations; with a volume model, shared by the day's hours, where there is history
     /// enough.
-    pub destinations: HashMap<DestinationKey, Option<Arc<DestinationModel>>, KeyHasher>,
+    pub destinations: BTreeMap<DestinationKey, Option<Arc<DestinationModel>>>,
     /// Rate and sizes of new destinations.
     pub novelty: NoveltyModel,
     /// What destinations that came to stay come to.
