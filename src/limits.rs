@@ -75,8 +75,10 @@ pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 pub const HISTORY_DAYS: usize = 28;
 /// Destination keys remembered per ENI.
 pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
-/// Rows of a snapshot that are text at the same time: up to a megabyte each.
+/// Rows of a snapshot that are text at the same time: up to half a megabyte each.
 pub const SNAPSHOT_ROWS_AT_ONCE: usize = 64;
+/// Destinations of an account in one row of a snapshot, about 40 bytes each.
+pub const SNAPSHOT_ROW_DESTINATIONS_MAX: usize = 2_048;
 
 const _: () = assert!(LINE_BYTES_MAX * 2 <= CHUNK_BYTES);
 const _: () = assert!(BUFFERED_OBJECT_BYTES_MAX <= OBJECT_TEXT_BYTES_MAX);

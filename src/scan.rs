@@ -66,6 +66,12 @@ const BATCH_OBJECTS: usize = 1024;
 /// Time that the names of a batch span, seconds: all its hours are open at once, and what is open
 /// is what memory holds.
 const BATCH_SECONDS: i64 = 4 * 3600;
+/// A batch of fewer compressed bytes spans more, up to a day: while one is read the one before is
+/// closed, and what a midnight takes is then beside as much reading as any other's.
+const SMALL_BATCH_BYTES: u64 = 4 << 20;
+const SMALL_BATCH_SECONDS: i64 = 24 * 3600;
+/// But not so much that a short scan reads first and closes then.
+const SMALL_BATCHES_MIN: i64 = 8;
 /// Objects of a batch for each thread before its time is looked at: fewer would leave threads idle.
 const BATCH_OBJECTS_PER_THREAD: usize = 8;
 
@@ -220,18 +226,22 @@ pub(crate) fn settings(config: &Config) -> Settings {
 /// the names of a year's objects weigh more than its baselines.
 pub(crate) fn batches(objects: &[ObjectRef], threads: usize) -> impl Iterator<Item = &[ObjectRef]> {
     let mut rest = objects;
+    let ends = objects.iter().find_map(time).zip(objects.iter().rev().find_map(time));
+    let part = ends.map_or(0, |(first, last)| last.saturating_sub(first) / SMALL_BATCHES_MIN);
+    let small_seconds = part.clamp(BATCH_SECONDS, SMALL_BATCH_SECONDS);
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let most = &rest[..rest.len().min(BATCH_OBJECTS)];
         // Objects without a time come first; they must not keep the batch open for all others.
-        let end_second = most.iter().find_map(time).map(|second| second + BATCH_SECONDS);
+        let start_second = most.iter().find_map(time);
         let len = most
             .iter()
             .enumerate()
             .take_while(|(index, object)| {
                 let fits = bytes < BATCH_BYTES;
+                let seconds = if bytes < SMALL_BATCH_BYTES { small_seconds } else { BATCH_SECONDS };
                 bytes += object.bytes;
-                let near = time(object).zip(end_second).is_none_or(|(second, end)| second < end);
+                let near = time(object).zip(start_second).is_none_or(|(at, start)| at - start < seconds);
                 fits && (near || *index < threads.saturating_mul(BATCH_OBJECTS_PER_THREAD))
             })
             .count();
@@ -251,8 +261,20 @@ mod tests {
         let named = (0..4 * 24 * 3600).step_by(300).map(Some);
         let objects: Vec<ObjectRef> = std::iter::once(None).chain(named).map(object).collect();
         let lens: Vec<usize> = batches(&objects, 2).map(<[_]>::len).collect();
-        let most = BATCH_SECONDS as usize / 300;
+        // Half a day, for the scan is of four.
+        let most = 12 * 3600 / 300;
         assert_eq!(lens[..2], [most + 1, most]);
         assert_eq!(lens.iter().sum::<usize>(), objects.len());
+    }
+
+    #[test]
+    fn a_batch_spans_less_of_a_short_scan_and_of_large_objects() {
+        let span_hours = |days: i64, bytes: u64| {
+            let named = (0..days * 24 * 3600).step_by(300).map(|second| object(Some(second)));
+            let objects: Vec<ObjectRef> = named.map(|object| ObjectRef { bytes, ..object }).collect();
+            batches(&objects, 2).next().map(|first| first.len() / 12)
+        };
+        let spans = [(1, 10), (6, 10), (30, 10), (30, 200_000), (30, 20_000)];
+        assert_eq!(spans.map(|(days, bytes)| span_hours(days, bytes)), [4, 18, 24, 4, 17].map(Some));
     }
 }

@@ -12,7 +12,7 @@ use super::own_tail::OwnTail;
 use super::robust::{median, shrink};
 use super::series::HOUR_WEIGHT;
 use crate::limits::HISTORY_DAYS;
-use crate::net::{Prefix, PrefixTable};
+use crate::net::{AddrText, Prefix, PrefixTable};
 use crate::window::{Day, Hour};
 
 /// AWS service names that say who owns the range, not who answers: any customer's instance or
@@ -85,7 +85,10 @@ impl fmt::Display for DestinationKey {
 
 impl Serialize for DestinationKey {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        match self {
+            Self::Network(prefix) => to.serialize_str(AddrText::of_prefix(*prefix).as_str()),
+            Self::Named(_) | Self::Service(_) => to.collect_str(self),
+        }
     }
 }
 
@@ -193,8 +196,9 @@ impl DistanceCounts {
     }
 }
 
-/// One day of one destination.
+/// One day of one destination. Stored as a tuple in this order: most of a snapshot are these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredDay", into = "StoredDay")]
 pub struct DestinationDay {
     /// Which day.
     pub day: u32,
@@ -203,8 +207,49 @@ pub struct DestinationDay {
     /// Levels of its hours.
     pub hours: [HourLevel; 24],
     /// Level of the most that was sustained in one of them (`KeyHour::sustained_bytes`).
-    #[serde(default)]
     pub sustained: HourLevel,
+}
+
+type StoredDay = (u32, Level, HourLevels, HourLevel);
+
+impl From<StoredDay> for DestinationDay {
+    fn from((day, total, HourLevels(hours), sustained): StoredDay) -> Self {
+        Self { day, total, hours, sustained }
+    }
+}
+
+impl From<DestinationDay> for StoredDay {
+    fn from(stored: DestinationDay) -> Self {
+        (stored.day, stored.total, HourLevels(stored.hours), stored.sustained)
+    }
+}
+
+/// The levels of a day's hours. Stored as text, two hexadecimal digits an hour.
+struct HourLevels([HourLevel; 24]);
+
+impl Serialize for HourLevels {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 48];
+        for (digits, HourLevel(level)) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *digits = [DIGITS[usize::from(level >> 4)], DIGITS[usize::from(level & 15)]];
+        }
+        to.serialize_str(str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for HourLevels {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        let level = |digits: &[u8; 2]| Some(HourLevel(digit(digits[0])? << 4 | digit(digits[1])?));
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let levels: Option<Vec<HourLevel>> = pairs.iter().map(level).collect();
+        let levels = levels.filter(|_| rest.is_empty()).and_then(|levels| levels.try_into().ok());
+        levels
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("a day has 24 hours of two hexadecimal digits"))
+    }
 }
 
 /// What an ENI has sent to one destination in the look-back.

@@ -1,11 +1,11 @@
 //! What the account as a whole has done: who else knows a destination, how often rare things
 //! happen, how often series have stood out from their own past.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::KeyHasher;
 use super::counts::{BalanceCounts, SizeCounts, SizeSurvival};
@@ -67,19 +67,13 @@ pub struct FleetDay {
 pub struct FleetHistory {
     /// First hour with coverage.
     pub first_hour: Option<u32>,
-    /// Use of destinations by group. Stored by key, ascending: what a day begins with has one text.
-    #[serde(serialize_with = "by_key")]
-    pub destinations: HashMap<DestinationKey, Uses, KeyHasher>,
+    /// Use of destinations by group. Stored beside the rest, in pieces (`History::rows`).
+    #[serde(skip)]
+    pub destinations: BTreeMap<DestinationKey, Uses>,
     /// First and last use of client ports: (protocol, port, use), sorted.
     pub ports: Vec<(u8, u16, Used)>,
     /// Pooled counts by day.
     pub days: VecDeque<FleetDay>,
-}
-
-fn by_key<S: Serializer>(uses: &HashMap<DestinationKey, Uses, KeyHasher>, to: S) -> Result<S::Ok, S::Error> {
-    let mut sorted: Vec<_> = uses.iter().collect();
-    sorted.sort_unstable_by_key(|(key, _)| *key);
-    to.collect_map(sorted)
 }
 
 impl FleetHistory {

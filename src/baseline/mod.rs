@@ -26,14 +26,15 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::limits::{HISTORY_DAYS, SNAPSHOT_ROWS_AT_ONCE};
+use crate::limits::{HISTORY_DAYS, SNAPSHOT_ROW_DESTINATIONS_MAX, SNAPSHOT_ROWS_AT_ONCE};
 use crate::window::{Day, EniId, Hour, KnownEni};
 use destination::DestinationKey;
 use eni::{EniHistory, EniModel, EniToday};
 use fleet::{FleetDay, FleetHistory, FleetModel, Pool};
 use level::Level;
+use uses::Uses;
 
 /// Hashes keys that are looked up and never listed.
 pub(crate) type KeyHasher = foldhash::fast::FixedState;
@@ -117,18 +118,19 @@ fn adopted<'a>(enis: impl Iterator<Item = &'a EniHistory>) -> HashSet<Destinatio
     adopted.map(|(key, _)| key.clone()).collect()
 }
 
-/// One row of a stored snapshot: an ENI's or a fleet's history as canonical JSON.
+/// One row of a stored snapshot: the history of an ENI or a fleet, or a part of a fleet's destinations,
+/// as canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotRow {
-    /// `eni` or `fleet`.
+    /// `eni`, `fleet` or `destinations`.
     pub scope: String,
     /// Account id.
     pub account: String,
     /// Region.
     pub region: String,
-    /// ENI id; empty for a fleet.
+    /// ENI id; empty unless the scope is one.
     pub eni: String,
-    /// Peer group; empty for a fleet.
+    /// Peer group; empty likewise.
     pub group: String,
     /// First hour with coverage, Unix seconds.
     pub first_seen_second: i64,
@@ -138,9 +140,9 @@ pub struct SnapshotRow {
     pub active_hours: u32,
     /// Destinations remembered.
     pub destinations: u32,
-    /// Usual upper end of hourly client egress, bytes (99th percentile); 0 for a fleet.
+    /// Usual upper end of hourly client egress, bytes (99th percentile); 0 likewise.
     pub usual_max_bytes: u64,
-    /// The whole history, JSON.
+    /// All of it, JSON.
     pub state: String,
 }
 
@@ -235,11 +237,20 @@ impl History {
         for row in rows {
             let (account, region): (Arc<str>, Arc<str>) =
                 (row.account.as_str().into(), row.region.as_str().into());
-            if row.scope == "fleet" {
-                history.fleets.insert((account, region), serde_json::from_str(&row.state)?);
-            } else {
-                let id = EniId { account, region, eni: row.eni.as_str().into() };
-                history.enis.insert(id, serde_json::from_str(&row.state)?);
+            match row.scope.as_str() {
+                "fleet" => {
+                    let stored: FleetHistory = serde_json::from_str(&row.state)?;
+                    let fleet = history.fleets.entry((account, region)).or_default();
+                    *fleet = FleetHistory { destinations: std::mem::take(&mut fleet.destinations), ..stored };
+                }
+                "destinations" => {
+                    let stored: BTreeMap<DestinationKey, Uses> = serde_json::from_str(&row.state)?;
+                    history.fleets.entry((account, region)).or_default().destinations.extend(stored);
+                }
+                _ => {
+                    let id = EniId { account, region, eni: row.eni.as_str().into() };
+                    history.enis.insert(id, serde_json::from_str(&row.state)?);
+                }
             }
         }
         Ok(history)
@@ -247,8 +258,10 @@ impl History {
 
     /// The rows that a snapshot is stored as, sorted, in pieces.
     pub fn rows(&self) -> impl Iterator<Item = Vec<SnapshotRow>> {
-        let fleets =
-            self.fleets.iter().map(|((account, region), fleet)| vec![fleet_row(account, region, fleet)]);
+        let fleets = self.fleets.iter().flat_map(|((account, region), fleet)| {
+            let destinations = destination_rows(account, region, fleet);
+            iter::once(vec![fleet_row(account, region, fleet)]).chain(destinations)
+        });
         let mut enis = self.enis.iter();
         let pieces = iter::from_fn(move || {
             let piece: Vec<_> = enis.by_ref().take(SNAPSHOT_ROWS_AT_ONCE).collect();
@@ -258,19 +271,64 @@ impl History {
     }
 }
 
+/// The destinations of a fleet, some to a row.
+fn destination_rows<'a>(
+    account: &'a str,
+    region: &'a str,
+    fleet: &'a FleetHistory,
+) -> impl Iterator<Item = Vec<SnapshotRow>> + 'a {
+    let mut destinations = fleet.destinations.iter();
+    iter::from_fn(move || {
+        let piece: Vec<_> =
+            destinations.by_ref().take(SNAPSHOT_ROWS_AT_ONCE * SNAPSHOT_ROW_DESTINATIONS_MAX).collect();
+        let rows = piece.par_chunks(SNAPSHOT_ROW_DESTINATIONS_MAX);
+        (!piece.is_empty()).then(|| rows.map(|uses| destinations_row(account, region, uses)).collect())
+    })
+}
+
 fn fleet_row(account: &str, region: &str, fleet: &FleetHistory) -> SnapshotRow {
     SnapshotRow {
-        scope: "fleet".into(),
+        first_seen_second: Hour(fleet.first_hour.unwrap_or(0)).start_second(),
+        last_seen_second: fleet.days.back().map_or(0, |d| Day(d.day).first_hour().start_second()),
+        active_hours: fleet.days.len() as u32 * 24,
+        ..account_row("fleet", account, region, fleet.destinations.len(), json(fleet))
+    }
+}
+
+fn destinations_row(account: &str, region: &str, uses: &[(&DestinationKey, &Uses)]) -> SnapshotRow {
+    let hours = || uses.iter().flat_map(|(_, uses)| uses.all());
+    let first = hours().map(|used| used.first_hour).min();
+    let last = hours().map(|used| used.last_hour).max();
+    let state = json(&ByKey(uses));
+    SnapshotRow {
+        first_seen_second: Hour(first.unwrap_or(0)).start_second(),
+        last_seen_second: Hour(last.unwrap_or(0)).start_second(),
+        ..account_row("destinations", account, region, uses.len(), state)
+    }
+}
+
+fn account_row(scope: &str, account: &str, region: &str, destinations: usize, state: String) -> SnapshotRow {
+    SnapshotRow {
+        scope: scope.to_owned(),
         account: account.to_owned(),
         region: region.to_owned(),
         eni: String::new(),
         group: String::new(),
-        first_seen_second: Hour(fleet.first_hour.unwrap_or(0)).start_second(),
-        last_seen_second: fleet.days.back().map_or(0, |d| Day(d.day).first_hour().start_second()),
-        active_hours: fleet.days.len() as u32 * 24,
-        destinations: fleet.destinations.len() as u32,
+        first_seen_second: 0,
+        last_seen_second: 0,
+        active_hours: 0,
+        destinations: destinations as u32,
         usual_max_bytes: 0,
-        state: json(fleet),
+        state,
+    }
+}
+
+/// Destinations that are stored as a map.
+struct ByKey<'a>(&'a [(&'a DestinationKey, &'a Uses)]);
+
+impl Serialize for ByKey<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().copied())
     }
 }
 

@@ -1,13 +1,15 @@
 //! Who uses something, and since when: by group. Most destinations of an account are used by one or two
-//! groups and there are hundreds of thousands of them, so this is a short sorted list.
+//! groups and there are hundreds of thousands of them, so this is a short sorted list, in place for one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
-/// First and last use of something by a group.
+/// First and last use of something by a group. Stored as a pair: an account has hundreds of thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u32, u32)", into = "(u32, u32)")]
 pub struct Used {
     /// First hour.
     pub first_hour: u32,
@@ -15,9 +17,21 @@ pub struct Used {
     pub last_hour: u32,
 }
 
+impl From<(u32, u32)> for Used {
+    fn from((first_hour, last_hour): (u32, u32)) -> Self {
+        Self { first_hour, last_hour }
+    }
+}
+
+impl From<Used> for (u32, u32) {
+    fn from(used: Used) -> Self {
+        (used.first_hour, used.last_hour)
+    }
+}
+
 /// Use by group. Stored as a map.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Uses(Vec<(Arc<str>, Used)>);
+pub struct Uses(SmallVec<[(Arc<str>, Used); 1]>);
 
 impl Uses {
     /// Notes a use by `group` between two hours.
@@ -83,11 +97,10 @@ mod tests {
         assert_eq!(uses.by("web"), Some(&Used { first_hour: 3, last_hour: 6 }));
         assert_eq!(uses.by("none"), None);
         let json = serde_json::to_string(&uses).unwrap();
-        let (batch, db) = (r#"{"first_hour":9,"last_hour":9}"#, r#"{"first_hour":1,"last_hour":1}"#);
-        assert_eq!(json, format!(r#"{{"batch":{batch},"db":{db},"web":{{"first_hour":3,"last_hour":6}}}}"#));
+        assert_eq!(json, r#"{"batch":[9,9],"db":[1,1],"web":[3,6]}"#);
         assert_eq!(serde_json::from_str::<Uses>(&json).unwrap(), uses);
-        let unsorted = format!(r#"{{"db":{db},"batch":{batch}}}"#);
-        assert!(serde_json::from_str::<Uses>(&unsorted).unwrap().by("batch").is_some());
+        let unsorted = r#"{"db":[1,1],"batch":[9,9]}"#;
+        assert!(serde_json::from_str::<Uses>(unsorted).unwrap().by("batch").is_some());
         uses.retain(|used| used.last_hour > 8);
         assert_eq!(uses.all().count(), 1);
         assert!(!uses.is_empty());

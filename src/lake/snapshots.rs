@@ -1,5 +1,6 @@
-//! `snapshots/`: the baselines that a day was scored against, one row per ENI and one per
-//! account and region. `state` is the whole history, so that an alert can be recomputed.
+//! `snapshots/`: the baselines that a day was scored against, one row per ENI, and one per account and
+//! region with further rows for its destinations. `state` is the whole history, so that an alert can be
+//! recomputed.
 
 use crate::baseline::SnapshotRow;
 use crate::limits::SNAPSHOT_ROWS_AT_ONCE;
@@ -17,10 +18,10 @@ pub static SNAPSHOTS: Table = Table {
     name: "snapshots",
     partitions: &["date"],
     columns: &[
-        Column::new("scope", Kind::Text, "", "eni, or fleet for an account and region"),
+        Column::new("scope", Kind::Text, "", "eni; fleet or destinations for an account and region"),
         Column::new("account", Kind::Text, "", "account id"),
         Column::new("region", Kind::Text, "", "region"),
-        Column::nullable("eni", Kind::Text, "", "ENI; NULL for a fleet"),
+        Column::nullable("eni", Kind::Text, "", "ENI; NULL for an account and region"),
         Column::nullable("eni_group", Kind::Text, "", "peer group of the ENI"),
         Column::new("first_seen", Kind::TimestampMs, "", "start of the first hour with coverage"),
         Column::new("last_seen", Kind::TimestampMs, "", "start of the last hour with coverage"),

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU128;
 use std::str::FromStr;
 
+use super::addr_text::AddrText;
+
 /// `::ffff:0:0/96`, where IPv4 lives inside the IPv6 space (RFC 4291 section 2.5.5.2).
 const V4_MAPPED: u128 = 0xffff_0000_0000;
 
@@ -66,27 +68,7 @@ impl From<IpAddr> for Addr {
 
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.is_v4() {
-            return self.ip().fmt(f);
-        }
-        // A lake has millions of them: at once, instead of number by number.
-        let mut text = [0; 15];
-        let mut length = 0;
-        for octet in (self.bits() as u32).to_be_bytes() {
-            for unit in [100, 10, 1] {
-                if octet >= unit || unit == 1 {
-                    text[length] = b'0' + octet / unit % 10;
-                    length += 1;
-                }
-            }
-            if let Some(dot) = text.get_mut(length) {
-                *dot = b'.';
-                length += 1;
-            }
-        }
-        // Behind the last octet is a dot, unless there was no room for it.
-        let text = text[..length].strip_suffix(b".").unwrap_or(&text);
-        f.pad(str::from_utf8(text).map_err(|_| fmt::Error)?)
+        f.pad(AddrText::of(*self).as_str())
     }
 }
 
@@ -166,11 +148,7 @@ fn mask(len: u8) -> u128 {
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_host() {
-            return self.addr.fmt(f);
-        }
-        let shown = if self.addr.is_v4() { self.len.saturating_sub(96) } else { self.len };
-        write!(f, "{}/{shown}", self.addr)
+        f.pad(AddrText::of_prefix(*self).as_str())
     }
 }
 
@@ -224,6 +202,11 @@ mod tests {
             format!("{:>12}|{:<12}|", addr("10.20.0.1"), addr("10.20.0.1")),
             "   10.20.0.1|10.20.0.1   |"
         );
+        for text in
+            ["0.0.0.0/0", "198.51.100.0/24", "2001:db8::/32", "2001:db8:ffff:ffff:ffff:ffff:ffff:fffe/127"]
+        {
+            assert_eq!(text.parse::<Prefix>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -4,12 +4,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Addr, Prefix};
+use super::{Addr, AddrText, Prefix};
 
 impl Serialize for Addr {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         // The standard library's text of a v4-mapped IPv6 address reads back as IPv4, as it was.
-        to.collect_str(self)
+        to.serialize_str(AddrText::of(*self).as_str())
     }
 }
 

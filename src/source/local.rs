@@ -4,8 +4,14 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
 use super::{ObjectKey, ObjectRef, Source};
 use crate::error::Error;
+
+/// Files that one thread asks for at a time, mostly of one folder.
+const FILES_AT_ONCE: usize = 256;
 
 /// What the inputs named.
 #[derive(Clone, Debug, Default)]
@@ -30,32 +36,52 @@ pub struct Listing {
 /// When an input does not exist, a glob matches nothing or is malformed, or nothing is named.
 pub fn list(inputs: &[String]) -> Result<Listing, Error> {
     let mut listing = Listing::default();
-    let mut met = HashSet::new();
+    let mut found = Vec::new();
     for input in inputs {
-        let before = listing.objects.len() as u64 + listing.repeated;
-        list_one(input, &mut listing, &mut met)?;
-        if listing.objects.len() as u64 + listing.repeated == before && listing.unreadable.is_empty() {
+        let before = found.len();
+        list_one(input, &mut found, &mut listing.unreadable)?;
+        if found.len() == before && listing.unreadable.is_empty() {
             return Err(Error::usage(
                 format!("no file found in {input}"),
                 "hidden files are left out; name a file directly to read it anyway",
             ));
         }
     }
-    listing.objects.sort_by(|a, b| {
-        let time = |o: &ObjectRef| o.key.as_ref().map(|key| key.time_second);
-        time(a).cmp(&time(b)).then_with(|| a.name.cmp(&b.name))
+    listing.unreadable.sort_unstable();
+    // Folders are in no order: which of two names of one file is kept must not depend on it.
+    found.par_sort_unstable_by(|a: &Found, b| {
+        let time = |found: &Found| found.object.key.as_ref().map(|key| key.time_second);
+        time(a).cmp(&time(b)).then_with(|| a.object.name.cmp(&b.object.name))
     });
-    Ok(listing)
-}
-
-fn list_one(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> Result<(), Error> {
-    if input == "-" {
-        if met.insert(PathBuf::from("-")) {
-            let name = "-".to_owned();
-            listing.objects.push(ObjectRef { name, path: Source::Stdin, bytes: 0, key: None });
+    let mut met = HashSet::with_capacity(found.len());
+    for Found { place, object } in found {
+        if met.insert(place) {
+            listing.objects.push(object);
         } else {
             listing.repeated += 1;
         }
+    }
+    Ok(listing)
+}
+
+/// An object, and the path without links by which it is known however it is reached.
+struct Found {
+    place: PathBuf,
+    object: ObjectRef,
+}
+
+impl Found {
+    fn file(path: &Path, place: PathBuf, bytes: u64) -> Self {
+        let name = path.to_string_lossy().into_owned();
+        let key = ObjectKey::parse(&name);
+        Self { place, object: ObjectRef { name, path: Source::File(path.to_owned()), bytes, key } }
+    }
+}
+
+fn list_one(input: &str, found: &mut Vec<Found>, unreadable: &mut Vec<String>) -> Result<(), Error> {
+    if input == "-" {
+        let object = ObjectRef { name: "-".to_owned(), path: Source::Stdin, bytes: 0, key: None };
+        found.push(Found { place: PathBuf::from("-"), object });
         return Ok(());
     }
     if input.contains("://") {
@@ -67,19 +93,19 @@ fn list_one(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> R
     let path = Path::new(input);
     match path.metadata() {
         Ok(meta) if meta.is_dir() => {
-            walk(path, None, listing, met);
+            walk(path, None, found, unreadable);
             Ok(())
         }
         Ok(meta) => {
-            add(path, real(path), meta.len(), listing, met);
+            found.push(Found::file(path, real(path), meta.len()));
             Ok(())
         }
-        Err(_) if is_glob(input) => list_glob(input, listing, met),
+        Err(_) if is_glob(input) => list_glob(input, found, unreadable),
         Err(source) => Err(Error::Read { path: input.to_owned(), source }),
     }
 }
 
-fn list_glob(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> Result<(), Error> {
+fn list_glob(input: &str, found: &mut Vec<Found>, unreadable: &mut Vec<String>) -> Result<(), Error> {
     let input = input.strip_prefix("./").unwrap_or(input);
     let glob = globset::GlobBuilder::new(input)
         .literal_separator(true)
@@ -91,7 +117,7 @@ fn list_glob(input: &str, listing: &mut Listing, met: &mut HashSet<PathBuf>) -> 
         let source = io::Error::from(io::ErrorKind::NotFound);
         return Err(Error::Read { path: input.to_owned(), source });
     }
-    walk(&root, Some(&glob), listing, met);
+    walk(&root, Some(&glob), found, unreadable);
     Ok(())
 }
 
@@ -108,30 +134,46 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-fn walk(root: &Path, glob: Option<&globset::GlobMatcher>, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
-    let hidden =
-        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
-    let mut folders = Folders::default();
-    let entries = walkdir::WalkDir::new(root).follow_links(true).sort_by_file_name();
-    for entry in entries.into_iter().filter_entry(|entry| !hidden(entry)) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                listing.unreadable.push(error.to_string());
-                continue;
-            }
-        };
-        // `a*.log` is walked from `.`, whose entries are spelled `./a1.log`.
-        let path = entry.path().strip_prefix(".").unwrap_or(entry.path());
-        if !entry.file_type().is_file() || glob.is_some_and(|glob| !glob.is_match(path)) {
-            continue;
+/// Adds the files below `root`. Names come first, and what is asked of each file is asked by all cores.
+fn walk(
+    root: &Path,
+    glob: Option<&globset::GlobMatcher>,
+    found: &mut Vec<Found>,
+    unreadable: &mut Vec<String>,
+) {
+    let is_hidden = |entry: &DirEntry| {
+        entry.depth() > 0 && entry.file_name().as_encoded_bytes().first().is_some_and(|first| *first == b'.')
+    };
+    let mut files = Vec::new();
+    for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !is_hidden(entry)) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() => files.push(entry),
+            Ok(_) => {}
+            Err(error) => unreadable.push(error.to_string()),
         }
-        match entry.metadata() {
-            Ok(meta) => {
-                let place = if entry.path_is_symlink() { real(path) } else { folders.file(path) };
-                add(path, place, meta.len(), listing, met);
+    }
+    let some = |files: &[DirEntry]| {
+        let mut folders = Folders::default();
+        let file = |entry: &DirEntry| {
+            // `a*.log` is walked from `.`, whose entries are spelled `./a1.log`.
+            let path = entry.path().strip_prefix(".").unwrap_or(entry.path());
+            if glob.is_some_and(|glob| !glob.is_match(path)) {
+                return None;
             }
-            Err(error) => listing.unreadable.push(error.to_string()),
+            let meta = match entry.metadata() {
+                Ok(meta) => meta,
+                Err(error) => return Some(Err(error.to_string())),
+            };
+            let place = if entry.path_is_symlink() { real(path) } else { folders.file(path) };
+            Some(Ok(Found::file(path, place, meta.len())))
+        };
+        files.iter().filter_map(file).collect::<Vec<_>>()
+    };
+    let told: Vec<Vec<Result<Found, String>>> = files.par_chunks(FILES_AT_ONCE).map(some).collect();
+    for file in told.into_iter().flatten() {
+        match file {
+            Ok(file) => found.push(file),
+            Err(error) => unreadable.push(error),
         }
     }
 }
@@ -159,16 +201,6 @@ impl Folders {
         }
         self.real.join(name)
     }
-}
-
-fn add(path: &Path, place: PathBuf, bytes: u64, listing: &mut Listing, met: &mut HashSet<PathBuf>) {
-    if !met.insert(place) {
-        listing.repeated += 1;
-        return;
-    }
-    let name = path.to_string_lossy().into_owned();
-    let key = ObjectKey::parse(&name);
-    listing.objects.push(ObjectRef { name, path: Source::File(path.to_owned()), bytes, key });
 }
 
 #[cfg(test)]
