@@ -10,6 +10,7 @@ pub mod counts;
 pub mod destination;
 pub mod eni;
 pub mod fleet;
+pub mod hour_level;
 pub mod level;
 pub mod of_day;
 pub mod own_tail;

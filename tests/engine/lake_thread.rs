@@ -196,8 +196,8 @@ fn a_scan_that_is_stopped_in_the_middle_keeps_whole_days_only() {
     scan_all(listed.clone(), &options(2, Some(&whole)));
     let expected = files(&whole);
     let mut days_kept = Vec::new();
-    // A batch has four hours, and only hours before the last one read have closed.
-    for batches in [2, 9, 15] {
+    // A batch has an eighth of the days, and only hours before the last one read have closed.
+    for batches in [2, 5, 7] {
         let root = dir.path().join(format!("stopped-{batches}"));
         let (told, result) = days_told(&listed, &options(2, Some(&root)), &StopsAt(batches.into()));
         result.unwrap();
