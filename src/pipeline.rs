@@ -5,23 +5,22 @@
 mod carry;
 mod early;
 mod start;
+mod write_up;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::alert::Alert;
 use crate::alert::model::TableVersion;
-use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::{EniHistory, EniModel, EniToday, Tier};
 use crate::baseline::fleet::{FleetHistory, FleetModel};
-use crate::baseline::{History, Snapshot, SnapshotRow, Today};
+use crate::baseline::{History, Snapshot, SnapshotRow, Today, in_step};
 use crate::detect::suppress::Suppressions;
-use crate::detect::{
-    EniContext, HourOutcome, Incident, Incidents, Kept, Settings, Subject, Threshold, against, score_hour,
-};
+use crate::detect::{EniContext, HourOutcome, Incidents, Kept, Settings, Threshold, score_hour};
 use crate::enrich::Tables;
-use crate::guardduty::{Correlated, Correlation, Finding, FindingSet, Sighting};
+use crate::guardduty::{Correlated, Correlation, FindingSet};
 pub use carry::Carried;
 pub use start::{DayStart, MemoryKind, MemoryRow};
 
@@ -89,7 +88,8 @@ pub struct Pipeline {
     settings: Settings,
     config_hash: Arc<str>,
     lateness_seconds: i64,
-    history: History,
+    /// Nobody else has it when it changes, which is between days.
+    history: Arc<History>,
     incidents: Incidents,
     /// `None` when no findings were given.
     guardduty: Option<Beside>,
@@ -157,7 +157,7 @@ impl Pipeline {
             settings,
             config_hash: config_hash.into(),
             lateness_seconds,
-            history: History::default(),
+            history: Arc::default(),
             incidents: Incidents::default(),
             guardduty: None,
             tables: None,
@@ -200,10 +200,20 @@ impl Pipeline {
         last: Hour,
         output: &mut O,
     ) -> Result<(), O::Error> {
-        for hour in open.due(last) {
+        let mut due = open.due(last).into_iter().peekable();
+        let mut ahead = None;
+        while let Some(hour) = due.next() {
             self.enter_day(hour.day(), output)?;
-            let closed = open.close(hour, |id| self.history.known(id));
-            self.take_closed(&Arc::new(closed), output)?;
+            let history = Arc::clone(&self.history);
+            let mut close = |hour| open.close(hour, |id| history.known(id));
+            let closed = Arc::new(ahead.take().unwrap_or_else(|| close(hour)));
+            // One thread has little to do at a time: the next hour closes meanwhile, unless what it
+            // should know of its ENIs is still to be learned from this day.
+            let next = due.peek().copied().filter(|next| next.day() == hour.day());
+            let (next, scored) =
+                rayon::join(|| next.map(&mut close), || self.score_and_write(&closed, output));
+            ahead = next;
+            scored?;
         }
         open.ledger.forget_up_to(last);
         Ok(())
@@ -219,8 +229,15 @@ impl Pipeline {
         output: &mut O,
     ) -> Result<(), O::Error> {
         self.enter_day(closed.hour.day(), output)?;
-        let ((), written) = rayon::join(|| self.score(closed), || output.hour_closed(closed));
-        written
+        self.score_and_write(closed, output)
+    }
+
+    fn score_and_write<O: Output>(
+        &mut self,
+        closed: &Arc<ClosedHour>,
+        output: &mut O,
+    ) -> Result<(), O::Error> {
+        rayon::join(|| self.score(closed), || output.hour_closed(closed)).1
     }
 
     /// What the day that is being lived is compared with; `None` before the first.
@@ -251,7 +268,7 @@ impl Pipeline {
             return Ok(());
         }
         self.leave_day(false, output)?;
-        self.history.advance(day);
+        Arc::make_mut(&mut self.history).advance(day);
         let snapshot = self.history.snapshot(day, |rows| output.snapshot_rows(day, rows))?;
         let budget = self.settings.budget_per_day_per_1000_enis;
         let enis = snapshot.fleets.values().map(|fleet| fleet.enis).sum();
@@ -294,18 +311,8 @@ impl Pipeline {
         self.tell_tables(&mut alerts);
         output.day_ends(day, alerts)?;
         living.today.pool_days();
-        self.history.fold(day, living.today);
+        Arc::make_mut(&mut self.history).fold(day, living.today);
         Ok(())
-    }
-
-    /// Adds what tables say, and which versions of files were in force.
-    fn tell_tables(&self, alerts: &mut [Alert]) {
-        for alert in alerts {
-            alert.tables.extend(self.suppressions.clone());
-            if let Some(tables) = &self.tables {
-                tables.tell(alert);
-            }
-        }
     }
 
     /// Scores one closed hour: ENIs in parallel, incidents after them in order.
@@ -318,7 +325,7 @@ impl Pipeline {
         let scored: Vec<(&EniHour, &EniToday, HourOutcome)> = self
             .days_so_far(closed, &mut enis_today)
             .into_par_iter()
-            .map(|(eni, lived)| {
+            .map(|(lived, eni)| {
                 let context = self.context(&eni.id, &living);
                 let is_released = |subject: &_| self.incidents.is_released(&eni.id, subject, eni.hour.day());
                 let outcome = score_hour(eni, &context, &self.settings, lived, &is_released);
@@ -352,7 +359,7 @@ impl Pipeline {
         &self,
         closed: &'a ClosedHour,
         today: &'a mut BTreeMap<EniId, EniToday>,
-    ) -> Vec<(&'a EniHour, &'a mut EniToday)> {
+    ) -> Vec<(&'a mut EniToday, &'a EniHour)> {
         let is_scored = |eni: &&EniHour| eni.class == EniClass::Instance && eni.coverage.is_observed();
         let mut scored: Vec<&EniHour> = closed.enis.iter().filter(is_scored).collect();
         scored.sort_by(|a, b| a.id.cmp(&b.id));
@@ -361,12 +368,7 @@ impl Pipeline {
                 today.insert(eni.id.clone(), self.new_today(&eni.id, closed.hour));
             }
         }
-        let mut days = today.iter_mut().peekable();
-        let day_of = |eni: &'a EniHour| {
-            while days.next_if(|(id, _)| **id < eni.id).is_some() {}
-            days.next_if(|(id, _)| **id == eni.id).map(|(_, day)| (eni, day))
-        };
-        scored.into_iter().filter_map(day_of).collect()
+        in_step(today, scored.into_iter().map(|eni| (&eni.id, eni)))
     }
 
     /// An ENI's day begins with the group it had.
@@ -415,79 +417,5 @@ impl Pipeline {
             tally.egress_bytes = tally.egress_bytes.saturating_add(eni.totals.egress_bytes);
             tally.ingress_bytes = tally.ingress_bytes.saturating_add(eni.totals.ingress_bytes);
         }
-    }
-
-    fn write_up(&self, incident: &Incident, living: &Living) -> Alert {
-        let context = self.context(&incident.eni, living);
-        let against = against(&context, &incident.place.group, &self.settings);
-        let provenance = self.provenance(&incident.eni, &incident.hours, living);
-        let (age_hours, active_hours) =
-            context.history.map_or((0, 0), |h| (h.age_hours(incident.best_hour), h.active_hours()));
-        let group_enis = context.fleet.group_enis.get(&incident.place.group).copied().unwrap_or(0);
-        let mut alert = alert::build(incident, &against, age_hours, active_hours, group_enis, &provenance);
-        if incident.kept.is_sent() {
-            alert.detectors.extend(self.annotations(incident, &context, living));
-        }
-        alert
-    }
-
-    /// What a reader wants to know besides. It asks all peers, so only what is sent has it.
-    fn annotations(
-        &self,
-        incident: &Incident,
-        context: &EniContext<'_>,
-        living: &Living,
-    ) -> impl Iterator<Item = alert::model::Evidence> {
-        let group = &incident.place.group;
-        let is_peer = |id: &EniId| {
-            *id != incident.eni
-                && place(id) == place(&incident.eni)
-                && (group.is_empty() || self.history.enis.get(id).is_some_and(|eni| eni.group == *group))
-        };
-        let peers = living.snapshot.enis.iter().filter(|(id, _)| is_peer(id)).map(|(_, model)| model);
-        let rarity = match &incident.subject {
-            Subject::Destination(key) => alert::annotation::peer_rarity(key, peers),
-            Subject::Served(_) | Subject::Spread => None,
-        };
-        let off_hours = context.history.and_then(|h| alert::annotation::off_hours(h, incident.best_hour));
-        rarity.into_iter().chain(off_hours)
-    }
-
-    fn write_up_alone(&self, finding: &Finding, sighting: &Sighting, living: &Living) -> Alert {
-        let context = self.context(&sighting.eni, living);
-        let hours: Vec<Hour> = sighting.hours.iter().copied().collect();
-        let last = hours.last().copied().unwrap_or_default();
-        let (age_hours, active_hours) =
-            context.history.map_or((0, 0), |h| (h.age_hours(last), h.active_hours()));
-        let group = living.today.enis.get(&sighting.eni).map(|today| Arc::clone(&today.group));
-        let group = group.or_else(|| context.history.map(|h| Arc::clone(&h.group))).unwrap_or_default();
-        let standing = Standing {
-            tier: Tier::of_age(age_hours),
-            age_hours,
-            active_hours,
-            group_enis: context.fleet.group_enis.get(&group).copied().unwrap_or(0),
-            group,
-            threshold: living.threshold.0,
-            lateness_seconds: self.lateness_seconds,
-        };
-        alert::build_alone(finding, sighting, &standing, &self.provenance(&sighting.eni, &hours, living))
-    }
-
-    /// What an alert of the day about `hours` of `eni` was computed from. Of earlier days the
-    /// objects are no longer known.
-    fn provenance(&self, eni: &EniId, hours: &[Hour], living: &Living) -> Provenance {
-        let mut provenance = Provenance {
-            snapshot_hash: living.snapshot.hash.as_str().into(),
-            config_hash: Arc::clone(&self.config_hash),
-            objects: BTreeSet::new(),
-            objects_more: 0,
-        };
-        for hour in hours {
-            if let Some(objects) = living.objects.get(&(*hour, place(eni))) {
-                provenance.objects.extend(objects.names.iter().cloned());
-                provenance.objects_more += objects.more;
-            }
-        }
-        provenance
     }
 }

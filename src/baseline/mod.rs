@@ -21,6 +21,7 @@ pub mod tail;
 pub mod uses;
 pub mod young;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
@@ -44,10 +45,13 @@ pub(crate) type KeyHasher = foldhash::fast::FixedState;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// Fleets by (account, region).
-    pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetHistory>,
+    pub fleets: BTreeMap<Place, FleetHistory>,
     /// ENIs.
     pub enis: BTreeMap<EniId, EniHistory>,
 }
+
+/// Account and region.
+type Place = (Arc<str>, Arc<str>);
 
 /// What one day is compared with.
 #[derive(Clone, Debug)]
@@ -55,7 +59,7 @@ pub struct Snapshot {
     /// The day it is for.
     pub day: Day,
     /// Fleets by (account, region).
-    pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetModel>,
+    pub fleets: BTreeMap<Place, FleetModel>,
     /// ENIs.
     pub enis: BTreeMap<EniId, EniModel>,
     /// Hash of the histories it was derived from.
@@ -68,7 +72,7 @@ pub struct Today {
     /// ENIs.
     pub enis: BTreeMap<EniId, EniToday>,
     /// Pooled counts by (account, region).
-    pub fleets: BTreeMap<(Arc<str>, Arc<str>), FleetDay>,
+    pub fleets: BTreeMap<Place, FleetDay>,
 }
 
 impl Today {
@@ -105,7 +109,7 @@ impl Today {
 }
 
 /// A network as a group uses it: account and region, group, network.
-type OfGroup = ((Arc<str>, Arc<str>), Arc<str>, DestinationKey);
+type OfGroup = (Place, Arc<str>, DestinationKey);
 
 /// Destinations of a group that stand out by so many bits on one day, and make a change of it.
 const SHARED_MIN: usize = 3;
@@ -117,6 +121,20 @@ fn adopted<'a>(enis: impl Iterator<Item = &'a EniHistory>) -> HashSet<Destinatio
     enis.flat_map(|eni| eni.young.keys()).for_each(|key| *met.entry(key).or_default() += 1);
     let adopted = met.into_iter().filter(|(_, enis)| *enis >= fleet::ADOPTING_ENIS_MIN);
     adopted.map(|(key, _)| key.clone()).collect()
+}
+
+/// The values of `map` that `sorted` names, which ascends by key, each with what stands there.
+pub(crate) fn in_step<K: Ord, V, T>(
+    map: &mut BTreeMap<K, V>,
+    sorted: impl IntoIterator<Item = (impl Borrow<K>, T)>,
+) -> Vec<(&mut V, T)> {
+    let mut all = map.iter_mut().peekable();
+    let of = |(key, with): (_, T)| {
+        let key: &K = Borrow::borrow(&key);
+        while all.next_if(|(have, _)| *have < key).is_some() {}
+        all.next_if(|(have, _)| *have == key).map(|(_, value)| (value, with))
+    };
+    sorted.into_iter().filter_map(of).collect()
 }
 
 /// One row of a stored snapshot: the history of an ENI or a fleet, or a part of a fleet's destinations,
@@ -153,17 +171,26 @@ impl History {
     ///
     /// # Errors
     /// Those of `take`.
-    pub fn snapshot<E>(
+    pub fn snapshot<E: Send>(
         &self,
         day: Day,
-        mut take: impl FnMut(Vec<SnapshotRow>) -> Result<(), E>,
+        take: impl FnMut(Vec<SnapshotRow>) -> Result<(), E> + Send,
     ) -> Result<Snapshot, E> {
+        let (hash, (fleets, enis)) = rayon::join(|| self.hashed_rows(take), || self.models(day));
+        Ok(Snapshot { day, fleets, enis, hash: hash? })
+    }
+
+    /// Gives all rows to `take`; their hash.
+    fn hashed_rows<E>(&self, mut take: impl FnMut(Vec<SnapshotRow>) -> Result<(), E>) -> Result<String, E> {
         let mut hasher = blake3::Hasher::new();
         for rows in self.rows() {
             add_to_hash(&mut hasher, &rows);
             take(rows)?;
         }
-        let hash = hasher.finalize().to_hex()[..32].to_owned();
+        Ok(hasher.finalize().to_hex()[..32].to_owned())
+    }
+
+    fn models(&self, day: Day) -> (BTreeMap<Place, FleetModel>, BTreeMap<EniId, EniModel>) {
         let enis: BTreeMap<EniId, EniModel> =
             self.enis.par_iter().map(|(id, history)| (id.clone(), history.model(day))).collect();
         let fleets = self
@@ -183,7 +210,7 @@ impl History {
                 (place.clone(), FleetModel { adopted: adopted(histories), ..model })
             })
             .collect();
-        Ok(Snapshot { day, fleets, enis, hash })
+        (fleets, enis)
     }
 
     /// Folds a day that has ended. Everything unseen for the look-back is forgotten.
@@ -202,20 +229,23 @@ impl History {
                 fleet.note_port(*protocol, *port, day);
             }
         }
-        for (id, lived) in today.enis {
-            let first = lived.first_hour;
-            let history = self.enis.entry(id).or_insert_with(|| EniHistory::new(first));
-            eni::fold(history, lived);
+        for (id, lived) in &today.enis {
+            if !self.enis.contains_key(id) {
+                self.enis.insert(id.clone(), EniHistory::new(lived.first_hour));
+            }
         }
+        in_step(&mut self.enis, today.enis).into_par_iter().for_each(|(eni, lived)| eni::fold(eni, lived));
     }
 
     /// Forgets what lies outside the look-back of `day`.
     pub fn advance(&mut self, day: Day) {
-        self.enis.retain(|_, e| Hour(e.last_hour).day().0 + HISTORY_DAYS as u32 >= day.0);
-        self.enis.par_iter_mut().for_each(|(_, e)| e.forget(day));
-        self.fleets.values_mut().for_each(|fleet| fleet.forget(day));
-        let enis = &self.enis;
-        self.fleets.retain(|(account, region), _| {
+        let Self { fleets, enis } = self;
+        enis.retain(|_, e| Hour(e.last_hour).day().0 + HISTORY_DAYS as u32 >= day.0);
+        rayon::join(
+            || fleets.values_mut().for_each(|fleet| fleet.forget(day)),
+            || enis.par_iter_mut().for_each(|(_, e)| e.forget(day)),
+        );
+        fleets.retain(|(account, region), _| {
             enis.keys().any(|id| id.account == *account && id.region == *region)
         });
     }

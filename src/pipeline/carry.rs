@@ -57,7 +57,7 @@ impl Pipeline {
             }
         });
         Ok(Self {
-            history: History::from_rows(&carried.rows)?,
+            history: History::from_rows(&carried.rows)?.into(),
             incidents: Incidents::remembering(carried.incidents),
             guardduty,
             ..fresh
