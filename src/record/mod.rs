@@ -12,6 +12,7 @@ mod dictionaries;
 mod envelope;
 pub mod fields;
 pub mod format;
+mod hold;
 mod hybrid;
 mod keyed;
 mod lines;

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 
 use super::ahead::read_ahead;
 use super::cuts::{FRONT_BYTES, PIECE_BYTES, WINDOW_BYTES, Window};
+use super::hold::{fill, hold};
 use super::lines::{Lines, Place, Tools};
 use super::{ColumnPlan, ObjectError, ReadReport, RecordSink, SkipReason, envelope, parquet};
 use crate::gunzip::{self, Gunzip, Whole};
@@ -15,8 +16,6 @@ use crate::limits;
 
 /// Bytes looked at to tell what an object is.
 const SNIFF_BYTES: usize = 16;
-/// What a Parquet object of five minutes mostly fits in.
-const SMALL_OBJECT_BYTES: usize = 32 << 10;
 /// Layers of gzip that are taken off; two occur.
 const GZIP_LAYERS_MAX: usize = 3;
 
@@ -30,6 +29,8 @@ pub struct ObjectReader {
     chunk: Vec<u8>,
     /// One for each thread that reads an object.
     tools: Vec<Tools>,
+    /// Size of the next object as it is stored, as far as it is known.
+    expected_bytes: usize,
 }
 
 impl ObjectReader {
@@ -43,6 +44,12 @@ impl ObjectReader {
         sink: &mut (impl RecordSink + Send),
     ) -> ReadReport {
         self.read_together(input, format, std::slice::from_mut(sink))
+    }
+
+    /// Says how large the next object is as it is stored: what has to be held at once then gets its
+    /// room at once. Nothing else depends on it.
+    pub fn expect(&mut self, object_bytes: u64) {
+        self.expected_bytes = usize::try_from(object_bytes).unwrap_or(usize::MAX);
     }
 
     /// Reads one object on as many threads as there are sinks: for a large object when cores are
@@ -61,6 +68,7 @@ impl ObjectReader {
         let readers = self.tools.iter_mut().zip(sinks);
         let mut readers: Vec<_> = readers.map(|(tools, sink)| Lines::new(format, tools, sink)).collect();
         let Some((first, others)) = readers.split_first_mut() else { return ReadReport::default() };
+        let expected_bytes = std::mem::take(&mut self.expected_bytes);
         let mut source = Counted { source: input, bytes: 0 };
         let (len, error) = fill(&mut source, &mut self.stored);
         let stored = &self.stored[..len];
@@ -73,7 +81,7 @@ impl ObjectReader {
             Some(text_bytes) => read_inflated(text_bytes, &mut self.chunk, first, others),
             None => {
                 let mut source = stored.chain(Cut { source: &mut source, error });
-                read_layer(&mut source, 0, &mut self.chunk, first, others)
+                read_layer(&mut source, Layer { depth: 0, expected_bytes }, &mut self.chunk, first, others)
             }
         };
         let error = read.err();
@@ -120,7 +128,8 @@ fn read_inflated<S: RecordSink + Send>(
     let head = &text[..text.len().min(SNIFF_BYTES)];
     if head.starts_with(&gunzip::MAGIC) || head.starts_with(parquet::MAGIC) || is_envelope(head) {
         let inner = text.to_vec();
-        return read_layer(&mut inner.as_slice(), 1, chunk, lines, others);
+        let layer = Layer { depth: 1, expected_bytes: inner.len() };
+        return read_layer(&mut inner.as_slice(), layer, chunk, lines, others);
     }
     lines.report.text_bytes += text_bytes as u64;
     let mut place = Place { line: 1, byte: 0 };
@@ -139,11 +148,20 @@ fn is_envelope(head: &[u8]) -> bool {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"{")
 }
 
+/// What is about to be read.
+#[derive(Clone, Copy)]
+struct Layer {
+    /// Layers of gzip around it.
+    depth: usize,
+    /// As far as it is known.
+    expected_bytes: usize,
+}
+
 /// Looks at the first bytes and reads the rest accordingly. The source is `dyn` so that gzip
 /// inside gzip is the same code; it is called once per chunk. `others` may take a part of the object.
 fn read_layer<S: RecordSink + Send>(
     source: &mut (dyn Read + Send),
-    depth: usize,
+    layer: Layer,
     chunk: &mut [u8],
     lines: &mut Lines<'_, S>,
     others: &mut [Lines<'_, S>],
@@ -152,11 +170,16 @@ fn read_layer<S: RecordSink + Send>(
     let (len, error) = fill(source, &mut head);
     let head = &head[..len];
     let mut source = head.chain(Cut { source, error });
+    let Layer { depth, expected_bytes } = layer;
     if head.starts_with(&gunzip::MAGIC) && depth < GZIP_LAYERS_MAX {
-        return read_layer(&mut Gunzip::new(source), depth + 1, chunk, lines, others);
+        let inner = Layer { depth: depth + 1, expected_bytes: 0 };
+        return read_layer(&mut Gunzip::new(source), inner, chunk, lines, others);
     }
     if head.starts_with(parquet::MAGIC) {
-        return read_parquet(&mut source, lines, others);
+        // It has its index at the end.
+        let (bytes, error) = hold(&mut source, expected_bytes, chunk);
+        lines.report.text_bytes += bytes.len() as u64;
+        return error.map_or_else(|| parquet::read(&bytes.into(), lines, others), Err);
     }
     let is_envelope = is_envelope(head);
     let mut read = |source: &mut (dyn Read + Send)| {
@@ -164,23 +187,6 @@ fn read_layer<S: RecordSink + Send>(
     };
     let is_ahead = depth > 0 && !others.is_empty();
     if is_ahead { read_ahead(&mut source, read) } else { read(&mut source) }
-}
-
-/// Parquet has its index at the end, so the whole object is held, up to the limit.
-fn read_parquet<S: RecordSink + Send>(
-    source: &mut (dyn Read + Send),
-    lines: &mut Lines<'_, S>,
-    others: &mut [Lines<'_, S>],
-) -> Result<(), ObjectError> {
-    let mut bytes = Vec::with_capacity(SMALL_OBJECT_BYTES);
-    let limit = limits::BUFFERED_OBJECT_BYTES_MAX;
-    let read = source.take(limit + 1).read_to_end(&mut bytes);
-    lines.report.text_bytes += bytes.len() as u64;
-    read.map_err(|error| gunzip::object_error(&error))?;
-    if bytes.len() as u64 > limit {
-        return Err(ObjectError::Parquet(format!("larger than {limit} bytes")));
-    }
-    parquet::read(&bytes.into(), lines, others)
 }
 
 /// A source that failed while its head was read fails again where it stood.
@@ -196,20 +202,6 @@ impl Read for Cut<'_> {
             None => self.source.read(out),
         }
     }
-}
-
-/// Reads until `out` is full, the source ends or fails.
-pub(crate) fn fill(source: &mut (dyn Read + Send), out: &mut [u8]) -> (usize, Option<io::Error>) {
-    let mut filled = 0;
-    while filled < out.len() {
-        match source.read(&mut out[filled..]) {
-            Ok(0) => break,
-            Ok(bytes) => filled += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (filled, Some(error)),
-        }
-    }
-    (filled, None)
 }
 
 /// Cuts text into lines. The chunk holds whole lines and the beginning of the next one, which

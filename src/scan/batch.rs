@@ -144,6 +144,7 @@ impl<'a> BatchReader<'a> {
         let (report, blake3) = match self.opener.open(at) {
             Ok(source) => {
                 let mut source = Sealing::new(source, self.is_sealed);
+                reader.expect(object.bytes);
                 let report = reader.read_together(&mut source, self.format.as_ref(), &mut sinks);
                 // How far a damaged object is read is nobody's promise.
                 let blake3 = if report.error.is_none() { source.seal() } else { None };
