@@ -75,9 +75,6 @@ pub const FAILED_OBJECTS_NAMED_MAX: usize = 1_000;
 pub const HISTORY_DAYS: usize = 28;
 /// Destination keys remembered per ENI.
 pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
-/// ENIs of an hour above which the next one is not closed meanwhile: so many keep all threads busy, and
-/// take memory.
-pub const CLOSE_AHEAD_ENIS_MAX: usize = 1_000;
 /// Rows of a snapshot that are text at the same time: up to half a megabyte each.
 pub const SNAPSHOT_ROWS_AT_ONCE: usize = 64;
 /// Destinations of an account in one row of a snapshot, about 40 bytes each.

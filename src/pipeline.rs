@@ -21,7 +21,6 @@ use crate::detect::suppress::Suppressions;
 use crate::detect::{EniContext, HourOutcome, Incidents, Kept, Settings, Threshold, score_hour};
 use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, FindingSet};
-use crate::limits::CLOSE_AHEAD_ENIS_MAX;
 pub use carry::Carried;
 pub use start::{DayStart, MemoryKind, MemoryRow};
 
@@ -209,9 +208,8 @@ impl Pipeline {
             let mut close = |hour| open.close(hour, |id| history.known(id));
             let closed = Arc::new(ahead.take().unwrap_or_else(|| close(hour)));
             // Of few ENIs either leaves threads idle: the next hour closes meanwhile, unless what it
-            // should know of them is still to be learned from this day.
-            let is_small = closed.enis.len() <= CLOSE_AHEAD_ENIS_MAX;
-            let next = due.peek().copied().filter(|next| is_small && next.day() == hour.day());
+            // should know of its ENIs is still to be learned from this day.
+            let next = due.peek().copied().filter(|next| next.day() == hour.day());
             let (next, scored) =
                 rayon::join(|| next.map(&mut close), || self.score_and_write(&closed, output));
             ahead = next;

@@ -397,6 +397,7 @@ fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{Addr, Prefix};
     use eni::DestinationToday;
 
     #[test]
@@ -413,5 +414,34 @@ mod tests {
         let enis = [both(), both(), both(), both(), eni(&[&of_five])];
         assert_eq!(adopted(enis.iter()), HashSet::from_iter([of_five.clone()]));
         assert!(adopted(enis[..4].iter()).is_empty());
+    }
+
+    #[test]
+    fn a_history_comes_back_from_its_rows_however_many_there_are() {
+        let mut fleet = FleetHistory::default();
+        let count = 2 * SNAPSHOT_ROW_DESTINATIONS_MAX + 1;
+        for n in 0..count as u32 {
+            let network = Prefix::cut(Addr::from_v4(0xf000_0000 + (n << 8)), 24, 48);
+            fleet.note_destination(&DestinationKey::Network(network), &"web".into(), n, n + 5);
+            if n % 3 == 0 {
+                fleet.note_destination(&DestinationKey::Network(network), &"db".into(), 7, 8);
+            }
+        }
+        fleet.note_destination(&DestinationKey::Service("S3".into()), &"".into(), 1, 2);
+        fleet.note_port(6, 443, Day(3));
+        let mut history = History::default();
+        history.fleets.insert(("1".into(), "r".into()), fleet);
+        let id =
+            |n: usize| EniId { account: "1".into(), region: "r".into(), eni: format!("eni-{n:03}").into() };
+        let enis = 0..SNAPSHOT_ROWS_AT_ONCE + 2;
+        history.enis.extend(enis.map(|n| (id(n), EniHistory::new(Hour(n as u32)))));
+        let pieces: Vec<Vec<SnapshotRow>> = history.rows().collect();
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, SNAPSHOT_ROWS_AT_ONCE, 2]);
+        assert_eq!(pieces[1].iter().map(|row| row.destinations as usize).sum::<usize>(), count + 1);
+        assert_eq!(pieces[0][0].destinations as usize, count + 1);
+        let mut rows = pieces.concat();
+        assert_eq!(History::from_rows(&rows).unwrap(), history);
+        rows.reverse();
+        assert_eq!(History::from_rows(&rows).unwrap(), history, "in any order");
     }
 }
