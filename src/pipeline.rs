@@ -24,7 +24,7 @@ use crate::guardduty::{Correlated, Correlation, FindingSet};
 pub use carry::Carried;
 pub use start::{DayStart, MemoryKind, MemoryRow};
 
-use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours};
+use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours, Place};
 
 /// Takes what the pipeline produces, in event order.
 pub trait Output: Send {
@@ -137,16 +137,9 @@ struct Living {
 impl Living {
     /// ENIs of a peer group.
     fn group_enis(&self, id: &EniId, group: &str) -> u32 {
-        let fleet = self.snapshot.fleets.get(&place(id));
+        let fleet = self.snapshot.fleets.get(&id.place());
         fleet.and_then(|fleet| fleet.group_enis.get(group)).copied().unwrap_or(0)
     }
-}
-
-/// Account and region.
-type Place = (Arc<str>, Arc<str>);
-
-fn place(id: &EniId) -> Place {
-    (Arc::clone(&id.account), Arc::clone(&id.region))
 }
 
 impl Pipeline {
@@ -381,7 +374,7 @@ impl Pipeline {
     }
 
     fn context<'a>(&'a self, id: &EniId, living: &'a Living) -> EniContext<'a> {
-        let at = place(id);
+        let at = id.place();
         EniContext {
             model: living.snapshot.enis.get(id).unwrap_or(&living.blank_eni),
             history: self.history.enis.get(id),
@@ -394,7 +387,7 @@ impl Pipeline {
         let first_hour = self.history.enis.get(&eni.id).map_or(lived.first_hour.0, |h| h.first_hour);
         self.tally.tiers.insert(eni.id.clone(), Tier::of_age(eni.hour.0.saturating_sub(first_hour)));
         self.tally.scored_units += outcome.units;
-        let pooled = living.today.fleets.entry(place(&eni.id)).or_default();
+        let pooled = living.today.fleets.entry(eni.id.place()).or_default();
         pooled.eni_hours += 1;
         for (pool, own_bits) in &outcome.own_bits {
             pooled.pools[*pool as usize].add(*own_bits);

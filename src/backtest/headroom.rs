@@ -76,7 +76,7 @@ impl<'a> Probe<'a> {
         id: &'a EniId,
         hours: &'a [EniHour],
     ) -> Self {
-        let at = (Arc::clone(&id.account), Arc::clone(&id.region));
+        let at = id.place();
         let context = EniContext {
             model: standpoint.snapshot.enis.get(id).unwrap_or(blank),
             history: standpoint.history.enis.get(id),

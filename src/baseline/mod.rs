@@ -31,7 +31,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::{HISTORY_DAYS, SNAPSHOT_ROW_DESTINATIONS_MAX, SNAPSHOT_ROWS_AT_ONCE};
-use crate::window::{Day, EniId, Hour, KnownEni};
+use crate::window::{Day, EniId, Hour, KnownEni, Place};
 use destination::DestinationKey;
 use eni::{EniHistory, EniModel, EniToday};
 use fleet::{FleetDay, FleetHistory, FleetModel, Pool};
@@ -49,9 +49,6 @@ pub struct History {
     /// ENIs.
     pub enis: BTreeMap<EniId, EniHistory>,
 }
-
-/// Account and region.
-type Place = (Arc<str>, Arc<str>);
 
 /// What one day is compared with.
 #[derive(Clone, Debug)]
@@ -82,7 +79,7 @@ impl Today {
         // How far the most sustained of the day stood out.
         let mut sustained: BTreeMap<OfGroup, Vec<f64>> = BTreeMap::new();
         for (id, lived) in &self.enis {
-            let place = (Arc::clone(&id.account), Arc::clone(&id.region));
+            let place = id.place();
             let pooled = self.fleets.entry(place.clone()).or_default();
             for (key, met) in lived.destinations.iter() {
                 if let Some(known) = &met.known.model {
@@ -221,7 +218,7 @@ impl History {
             fleet.days.push_back(FleetDay { day: day.0, ..pooled });
         }
         for (id, lived) in &today.enis {
-            let fleet = self.fleets.entry((Arc::clone(&id.account), Arc::clone(&id.region))).or_default();
+            let fleet = self.fleets.entry(id.place()).or_default();
             for (key, met) in lived.destinations.iter().filter(|(_, met)| met.is_learned()) {
                 fleet.note_destination(key, &lived.group, met.first_hour, met.last_hour);
             }

@@ -11,7 +11,7 @@ mod traps;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use super::*;
 use crate::baseline::destination::DestinationKey;
@@ -104,7 +104,7 @@ impl Lab {
             let mut today = Today::default();
             for eni in 0..ENIS {
                 let id = id(eni);
-                let place = (Arc::clone(&id.account), Arc::clone(&id.region));
+                let place = id.place();
                 let mut lived = EniToday::new(day.first_hour());
                 let context = EniContext {
                     model: snapshot.enis.get(&id).unwrap_or(&blank),
@@ -146,7 +146,7 @@ impl Lab {
     }
 
     fn score_hour(&mut self, hour: &EniHour, released: bool) -> HourOutcome {
-        let place = (Arc::clone(&hour.id.account), Arc::clone(&hour.id.region));
+        let place = hour.id.place();
         let context = EniContext {
             model: &self.snapshot.enis[&hour.id],
             history: self.history.enis.get(&hour.id),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Living, Pipeline, place};
+use super::{Living, Pipeline};
 use crate::alert::{self, Alert, Provenance, Standing};
 use crate::baseline::eni::Tier;
 use crate::detect::{EniContext, Incident, Subject, against};
@@ -46,7 +46,7 @@ impl Pipeline {
         let group = &incident.place.group;
         let is_peer = |id: &EniId| {
             *id != incident.eni
-                && place(id) == place(&incident.eni)
+                && id.place() == incident.eni.place()
                 && (group.is_empty() || self.history.enis.get(id).is_some_and(|eni| eni.group == *group))
         };
         let peers = living.snapshot.enis.iter().filter(|(id, _)| is_peer(id)).map(|(_, model)| model);
@@ -88,7 +88,7 @@ impl Pipeline {
             objects_more: 0,
         };
         for hour in hours {
-            if let Some(objects) = living.objects.get(&(*hour, place(eni))) {
+            if let Some(objects) = living.objects.get(&(*hour, eni.place())) {
                 provenance.objects.extend(objects.names.iter().cloned());
                 provenance.objects_more += objects.more;
             }

@@ -36,7 +36,7 @@ pub(super) fn hold(
 }
 
 /// Reads until `out` is full, the source ends or fails.
-pub(crate) fn fill(source: &mut (dyn Read + Send), out: &mut [u8]) -> (usize, Option<io::Error>) {
+pub(super) fn fill(source: &mut (dyn Read + Send), out: &mut [u8]) -> (usize, Option<io::Error>) {
     let mut filled = 0;
     while filled < out.len() {
         match source.read(&mut out[filled..]) {
@@ -53,18 +53,20 @@ pub(crate) fn fill(source: &mut (dyn Read + Send), out: &mut [u8]) -> (usize, Op
 mod tests {
     use super::*;
 
-    /// Gives some bytes, is interrupted between them, and fails in the end.
-    struct Failing<'a>(&'a [u8], bool);
+    /// Is interrupted before each byte, and fails after the last.
+    struct Failing<'a> {
+        bytes: &'a [u8],
+        is_interrupted: bool,
+    }
 
     impl Read for Failing<'_> {
         fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-            self.1 = !self.1;
-            match self.0.read(out)? {
+            self.is_interrupted = !self.is_interrupted;
+            if self.is_interrupted {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match self.bytes.read(&mut out[..1])? {
                 0 => Err(io::Error::other("gone")),
-                _ if self.1 => {
-                    self.0 = b"later";
-                    Err(io::ErrorKind::Interrupted.into())
-                }
                 bytes => Ok(bytes),
             }
         }
@@ -81,8 +83,9 @@ mod tests {
 
     #[test]
     fn what_came_before_a_failure_is_held() {
-        let (held, error) = hold(&mut Failing(b"lost", false), 0, &mut [0; 9]);
-        assert_eq!(held, b"later");
+        let mut source = Failing { bytes: b"before", is_interrupted: false };
+        let (held, error) = hold(&mut source, 0, &mut [0; 9]);
+        assert_eq!(held, b"before");
         assert!(error.is_some_and(|error| error.to_string().contains("gone")));
     }
 }

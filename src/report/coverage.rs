@@ -9,12 +9,12 @@ use arrow::array::{
 };
 
 use super::model::{Coverage, Gap};
-use super::{Place, ReportOptions, stored};
+use super::{ReportOptions, stored};
 use crate::baseline::eni::Tier;
 use crate::error::Error;
 use crate::lake::{COVERAGE, Columns, Lake, LakeError, Partition, SNAPSHOTS};
 use crate::limits::{REPORT_GAPS_MAX, REPORT_HEAT_HOURS_MAX};
-use crate::window::{Day, EniId, Hour};
+use crate::window::{Day, EniId, Hour, Place};
 
 const INT64S: [&str; 6] = [
     "records",

@@ -21,8 +21,6 @@ mod words;
 pub use model::*;
 pub use page::html;
 
-use std::sync::Arc;
-
 use crate::detect::Settings;
 use crate::error::Error;
 use crate::lake::{Lake, LakeError};
@@ -92,6 +90,3 @@ fn stored(lake: &Lake) -> impl Fn(LakeError) -> Error {
     let path = lake.root().display().to_string();
     move |error| Error::Stored { path: path.clone(), detail: error.to_string() }
 }
-
-/// Account and region.
-type Place = (Arc<str>, Arc<str>);

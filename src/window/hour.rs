@@ -71,6 +71,16 @@ pub struct EniId {
     pub eni: Arc<str>,
 }
 
+/// Account and region.
+pub type Place = (Arc<str>, Arc<str>);
+
+impl EniId {
+    /// Where it is.
+    pub fn place(&self) -> Place {
+        (Arc::clone(&self.account), Arc::clone(&self.region))
+    }
+}
+
 /// Whether the ENI's traffic is its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EniClass {

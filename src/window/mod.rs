@@ -12,7 +12,7 @@ mod shard;
 mod vocabulary;
 
 pub use context::ObjectContext;
-pub use hour::{Coverage, Day, EniClass, EniHour, EniId, FlowWindow, Hour, Role, Totals};
+pub use hour::{Coverage, Day, EniClass, EniHour, EniId, FlowWindow, Hour, Place, Role, Totals};
 pub use ledger::{HourObjects, ObjectLedger, Seal};
 pub use open::{ClosedHour, OpenHours, closes_up_to};
 pub use resolve::KnownEni;

@@ -1,10 +1,8 @@
 //! All open hours of a run, and when they close.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 
-use super::hour::{EniHour, EniId, Hour};
+use super::hour::{EniHour, EniId, Hour, Place};
 use super::ledger::{HourObjects, ObjectLedger};
 use super::resolve::{KnownEni, resolve};
 use super::shard::{OpenEniHour, ServiceNames, Shard};
@@ -30,7 +28,7 @@ pub struct ClosedHour {
 }
 
 /// Objects by (account, region).
-type ObjectsByPlace = hashbrown::HashMap<(Arc<str>, Arc<str>), HourObjects, foldhash::fast::FixedState>;
+type ObjectsByPlace = hashbrown::HashMap<Place, HourObjects, foldhash::fast::FixedState>;
 
 /// The last hour that is complete once all objects named up to `newest_named_second` are in:
 /// its end plus the lateness has passed. An object named T holds records up to T + 5 minutes.
@@ -80,7 +78,7 @@ fn resolved(
         .map(|(id, eni)| {
             let known = known(&id);
             let mut closed = resolve(id, hour, eni, names, &known);
-            let delivered = objects.get(&(Arc::clone(&closed.id.account), Arc::clone(&closed.id.region)));
+            let delivered = objects.get(&closed.id.place());
             closed.coverage.slots = delivered.map_or(0, |objects| objects.slots);
             closed
         })
