@@ -2,12 +2,8 @@
 
 mod corpus;
 
-use std::io::Read;
-
-use corpus::Corpus;
+use corpus::{Corpus, Inflating};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use outflow::gunzip::Gunzip;
-use outflow::limits::CHUNK_BYTES;
 use outflow::simulate::SimFormat;
 
 fn gunzip(criterion: &mut Criterion) {
@@ -15,29 +11,27 @@ fn gunzip(criterion: &mut Criterion) {
     group.sample_size(20);
     for (name, format) in [("v2", SimFormat::V2), ("v5", SimFormat::V5)] {
         let corpus = Corpus::new(name, format, 100_000);
-        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut inflating = Inflating::default();
         group.throughput(Throughput::Bytes(corpus.text_bytes));
-        group.bench_function(corpus.name, |bencher| {
-            bencher.iter(|| {
-                let text_bytes: u64 =
-                    corpus.objects.iter().map(|object| inflate(&object.gzip_bytes, &mut chunk)).sum();
-                assert_eq!(text_bytes, corpus.text_bytes);
+        for (way, is_streamed) in [("at_once", false), ("streamed", true)] {
+            group.bench_function(format!("{name}/{way}"), |bencher| {
+                bencher.iter(|| {
+                    let objects = corpus.objects.iter().map(|object| object.gzip_bytes.as_slice());
+                    let text_bytes: u64 = objects
+                        .map(|object| {
+                            if is_streamed {
+                                inflating.streamed(object)
+                            } else {
+                                inflating.text_bytes(object)
+                            }
+                        })
+                        .sum();
+                    assert_eq!(text_bytes, corpus.text_bytes);
+                });
             });
-        });
-    }
-    group.finish();
-}
-
-/// Inflates one object through the chunk and gives the bytes of text.
-fn inflate(object: &[u8], chunk: &mut [u8]) -> u64 {
-    let mut reader = Gunzip::new(object);
-    let mut text_bytes = 0;
-    loop {
-        match reader.read(chunk).expect("the corpus is sound") {
-            0 => return text_bytes,
-            bytes => text_bytes += bytes as u64,
         }
     }
+    group.finish();
 }
 
 criterion_group!(benches, gunzip);

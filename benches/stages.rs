@@ -17,9 +17,8 @@ mod corpus;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use corpus::{Corpus, Counting};
-use outflow::gunzip::Gunzip;
-use outflow::limits::CHUNK_BYTES;
+use corpus::{Corpus, Counting, Inflating};
+use outflow::limits::WHOLE_OBJECT_BYTES_MAX;
 use outflow::record::{FlowRecord, ObjectReader, RecordSink, SkipReason};
 use outflow::simulate::SimFormat;
 use outflow::window::{ObjectContext, Shard};
@@ -35,7 +34,8 @@ fn main() {
         ["write", dir] => write(Path::new(dir)),
         ["load", file] => println!("{}", load(file).len()),
         ["inflate", file] => {
-            println!("{}", load(file).iter().map(|object| inflate(object.as_slice())).sum::<u64>());
+            let mut inflating = Inflating::default();
+            println!("{}", load(file).iter().map(|object| inflating.text_bytes(object)).sum::<u64>());
         }
         ["parse", file] => println!("{}", parse(&load(file))),
         ["pipeline", file] => println!("{}", pipeline(&load(file))),
@@ -70,18 +70,6 @@ fn load(file: &str) -> Vec<Vec<u8>> {
         rest = others;
     }
     objects
-}
-
-fn inflate(object: impl Read) -> u64 {
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut reader = Gunzip::new(object);
-    let mut text_bytes = 0;
-    loop {
-        match reader.read(&mut chunk).expect("the corpus is sound") {
-            0 => return text_bytes,
-            bytes => text_bytes += bytes as u64,
-        }
-    }
 }
 
 fn parse(objects: &[Vec<u8>]) -> u64 {
@@ -120,6 +108,14 @@ fn inflate_files(dir: &Path, threads: &str) -> u64 {
         .collect();
     let threads = threads.parse().expect("a number of threads");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be had");
-    let of_file = |path: &PathBuf| inflate(std::fs::File::open(path).expect("the file can be read"));
-    pool.install(|| files.par_iter().map(of_file).sum())
+    // What is not small enough to be inflated at once is read piece by piece, as it is by a scan.
+    let of_file = |inflating: &mut Inflating, path: &PathBuf| {
+        let mut file = std::fs::File::open(path).expect("the file can be read");
+        let mut start = Vec::new();
+        let most = WHOLE_OBJECT_BYTES_MAX as u64;
+        file.by_ref().take(most).read_to_end(&mut start).expect("the file can be read");
+        let is_all = start.len() < WHOLE_OBJECT_BYTES_MAX;
+        if is_all { inflating.text_bytes(&start) } else { inflating.streamed(start.chain(file)) }
+    };
+    pool.install(|| files.par_iter().map_init(Inflating::default, of_file).sum())
 }

@@ -1,4 +1,5 @@
-//! Inflating gzip under limits: the only place that names `flate2`.
+//! Inflating gzip under limits: the only place that names `flate2`, and `libdeflater` for what is one
+//! regular member at hand (`whole.rs`).
 //!
 //! Objects in the wild hold several gzip members one after the other (CloudWatch Logs through
 //! Firehose, concatenated files), end early, carry zero padding, or are made to fill the memory
@@ -15,7 +16,7 @@ use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-pub(crate) use whole::Whole;
+pub use whole::Whole;
 
 use crate::limits;
 use crate::record::ObjectError;

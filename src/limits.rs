@@ -7,9 +7,11 @@ use std::time::Duration;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// Size of the buffer that inflated text passes through, bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-/// Compressed objects shorter than this are inflated in one step when their text fits the buffer, bytes:
-/// most objects of five minutes.
-pub const WHOLE_OBJECT_BYTES_MAX: usize = 64 * 1024;
+/// Compressed objects shorter than this are inflated in one step when their text is not longer than the
+/// next, bytes: most objects of five minutes.
+pub const WHOLE_OBJECT_BYTES_MAX: usize = 256 * 1024;
+/// Longest text that is inflated in one step, bytes.
+pub const WHOLE_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Such buffers that are filled ahead when one object is inflated and parsed on two threads.
 pub const CHUNKS_AHEAD: usize = 3;
 /// Compressed bytes from which on an object is worth more than one thread when others have nothing
@@ -182,6 +184,9 @@ pub const S3_UPLOADS_MAX: usize = 8;
 /// What a scan has computed and its lake has not written yet, bytes of flows and of snapshots as text:
 /// hours of a thousand interfaces, so that scoring goes on while a disk is waited for.
 pub const LAKE_WAITING_BYTES_MAX: usize = 8 << 20;
+/// Beginnings and ends of days whose files are complete and wait to be shown: a few, so that making files
+/// does not wait for a disk, and a slow one holds up the rest.
+pub const LAKE_SHOWING_MAX: usize = 4;
 /// Files of a lake brought to disk at a time.
 pub const LAKE_SYNCS_MAX: usize = 16;
 /// Largest object of a watcher's state, bytes: it is held whole.

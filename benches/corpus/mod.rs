@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+use std::io::Read;
 use std::ops::ControlFlow;
 
+use outflow::gunzip::{Gunzip, Whole};
+use outflow::limits::{CHUNK_BYTES, WHOLE_OBJECT_BYTES_MAX};
 use outflow::record::{FlowRecord, RecordSink, SkipReason};
 use outflow::simulate::{SimFormat, SimObject, SimulateOptions, plan, write_objects};
 
@@ -48,6 +51,38 @@ impl Corpus {
         self.text_bytes += object.text_bytes;
         self.object_bytes += object.gzip_bytes.len() as u64;
         self.objects.push(object);
+    }
+}
+
+/// Inflates as `ObjectReader` does, by the same decoders, and does nothing with the text.
+#[derive(Default)]
+pub struct Inflating {
+    whole: Whole,
+    text: Vec<u8>,
+}
+
+impl Inflating {
+    /// Inflates an object and gives the bytes of its text.
+    pub fn text_bytes(&mut self, object: &[u8]) -> u64 {
+        if object.len() < WHOLE_OBJECT_BYTES_MAX
+            && let Some(bytes) = self.whole.inflate_object(object, (0, 0), &mut self.text)
+        {
+            return bytes as u64;
+        }
+        self.streamed(object)
+    }
+
+    /// The same by the decoder that goes piece by piece, of objects of any size.
+    pub fn streamed(&mut self, object: impl Read) -> u64 {
+        self.text.resize(self.text.len().max(CHUNK_BYTES), 0);
+        let mut reader = Gunzip::new(object);
+        let mut text_bytes = 0;
+        loop {
+            match reader.read(&mut self.text[..CHUNK_BYTES]).expect("the corpus is sound") {
+                0 => return text_bytes,
+                bytes => text_bytes += bytes as u64,
+            }
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl ObjectReader {
         sinks: &mut [S],
     ) -> ReadReport {
         self.stored.resize(limits::WHOLE_OBJECT_BYTES_MAX, 0);
-        self.chunk.resize(limits::CHUNK_BYTES + WINDOW_BYTES, 0);
+        self.chunk.resize(self.chunk.len().max(limits::CHUNK_BYTES + WINDOW_BYTES), 0);
         self.tools.resize_with(self.tools.len().max(sinks.len()), Tools::default);
         let readers = self.tools.iter_mut().zip(sinks);
         let mut readers: Vec<_> = readers.map(|(tools, sink)| Lines::new(format, tools, sink)).collect();
@@ -73,9 +73,8 @@ impl ObjectReader {
         let (len, error) = fill(&mut source, &mut self.stored);
         let stored = &self.stored[..len];
         let is_small = len < self.stored.len() && error.is_none() && stored.starts_with(&gunzip::MAGIC);
-        // Room for the text, and behind it for what a decoder writes too much.
-        let inflated = &mut self.chunk[FRONT_BYTES..];
-        let inflate = || self.whole.inflate_within(stored, limits::CHUNK_BYTES, inflated);
+        let around_bytes = (FRONT_BYTES, WINDOW_BYTES - FRONT_BYTES);
+        let inflate = || self.whole.inflate_object(stored, around_bytes, &mut self.chunk);
         let text_bytes = is_small.then(inflate).flatten();
         let read = match text_bytes {
             Some(text_bytes) => read_inflated(text_bytes, &mut self.chunk, first, others),
@@ -386,10 +385,11 @@ mod tests {
 
     #[test]
     fn a_small_object_reads_the_same_in_one_step_and_piece_by_piece() {
-        let lines = format!("interface-id end\n{}", "eni-1 5\neni-refused 5\n\neni-2 x\n".repeat(10_000));
+        let lines = format!("interface-id end\n{}", "eni-1 5\neni-refused 5\n\neni-2 x\n".repeat(70_000));
         let long = format!("interface-id end\neni-1 5\n{}", "x".repeat(limits::LINE_BYTES_MAX + 1));
-        let texts = [0, 1, 2].map(|n| &lines[..limits::CHUNK_BYTES - 1 + n]);
-        for text in texts.into_iter().chain([long.as_str(), "interface-id end\n"]) {
+        let texts = [limits::CHUNK_BYTES, limits::WHOLE_TEXT_BYTES_MAX];
+        let texts = texts.into_iter().flat_map(|bytes| [0, 1, 2].map(|n| &lines[..bytes - 1 + n]));
+        for text in texts.chain([long.as_str(), "interface-id end\n"]) {
             let bytes = gzip(text.as_bytes());
             assert!(bytes.len() < limits::WHOLE_OBJECT_BYTES_MAX);
             let (seen, report) = read(&bytes, None);
