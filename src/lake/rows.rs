@@ -151,9 +151,9 @@ macro_rules! give {
 impl Row<'_> {
     /// A text, which may be empty.
     #[must_use]
-    pub fn text(self, name: &str, value: &str) -> Self {
+    pub fn text(mut self, name: &str, value: &str) -> Self {
         let count = self.count;
-        self.texts(name, std::iter::repeat_n(value, count))
+        give!(self, name, Text, b => b.append_value_n(value, count))
     }
 
     /// The same, one for each row.
@@ -164,9 +164,11 @@ impl Row<'_> {
 
     /// A text for which empty means absent: NULL.
     #[must_use]
-    pub fn text_or_null(self, name: &str, value: &str) -> Self {
+    pub fn text_or_null(mut self, name: &str, value: &str) -> Self {
         let count = self.count;
-        self.texts_or_null(name, std::iter::repeat_n(value, count))
+        give!(self, name, Text, b => {
+            if value.is_empty() { b.append_nulls(count) } else { b.append_value_n(value, count) }
+        })
     }
 
     /// The same, one for each row.
@@ -195,15 +197,15 @@ impl Row<'_> {
 
     /// A small integer.
     #[must_use]
-    pub fn int32(self, name: &str, value: impl Into<i32>) -> Self {
+    pub fn int32(mut self, name: &str, value: impl Into<i32>) -> Self {
         let (count, value) = (self.count, value.into());
-        self.int32s(name, std::iter::repeat_n(value, count))
+        give!(self, name, Int32, b => b.append_value_n(value, count))
     }
 
     /// The same, one for each row.
     #[must_use]
     pub fn int32s<T: Into<i32>>(mut self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
-        give!(self, name, Int32, b => values.into_iter().for_each(|value| b.append_value(value.into())))
+        give!(self, name, Int32, b => b.append_slice(&values.into_iter().map(Into::into).collect::<Vec<_>>()))
     }
 
     /// An integer, or NULL.
@@ -219,7 +221,7 @@ impl Row<'_> {
     /// Integers, one for each row.
     #[must_use]
     pub fn int64s(mut self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
-        give!(self, name, Int64, b => values.into_iter().for_each(|value| b.append_value(value)))
+        give!(self, name, Int64, b => b.append_slice(&values.into_iter().collect::<Vec<_>>()))
     }
 
     /// A count of bytes, packets or records; above 2^63-1 it stays at 2^63-1.
@@ -254,7 +256,7 @@ impl Row<'_> {
     /// Times, one for each row.
     #[must_use]
     pub fn timestamps_ms(mut self, name: &str, values: impl IntoIterator<Item = i64>) -> Self {
-        give!(self, name, TimestampMs, b => values.into_iter().for_each(|value| b.append_value(value)))
+        give!(self, name, TimestampMs, b => b.append_slice(&values.into_iter().collect::<Vec<_>>()))
     }
 
     /// A list of values as they print, of a single row.

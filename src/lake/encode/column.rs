@@ -15,7 +15,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
 use super::dictionary::{Integers, Texts};
-use super::press::Press;
+use super::press::{LEVEL, PLAIN_NUMBERS_LEVEL, Press};
 use super::{hybrid, levels};
 
 /// Bytes of texts at which a page ends, unless one of them is longer.
@@ -96,8 +96,9 @@ impl ColumnChunk {
         self.rows += array.len();
         self.levels += levels.count;
         self.nulls += levels.count - levels.values;
+        let are_plain_numbers = encoding == Encoding::PLAIN && *array.data_type() != DataType::Utf8;
         let page = Page::DataPage {
-            buf: press.press()?,
+            buf: press.press(if are_plain_numbers { PLAIN_NUMBERS_LEVEL } else { LEVEL })?,
             num_values: levels.count as u32,
             encoding,
             def_level_encoding: Encoding::RLE,
@@ -166,7 +167,7 @@ impl ColumnChunk {
             }
         };
         let page = Page::DictionaryPage {
-            buf: press.press()?,
+            buf: press.press(LEVEL)?,
             num_values: count as u32,
             encoding: Encoding::PLAIN,
             is_sorted: false,
@@ -277,14 +278,31 @@ fn plain(array: &ArrayRef, range: &mut Option<(i64, i64)>, out: &mut Vec<u8>) {
         }
         DataType::Float64 => each::<Float64Type>(array, |value| out.extend_from_slice(&value.to_le_bytes())),
         DataType::Int32 => each::<Int32Type>(array, |value| out.extend_from_slice(&value.to_le_bytes())),
-        DataType::Int64 => each::<Int64Type>(array, |value| integer(value, range, out)),
-        _ => each::<TimestampMillisecondType>(array, |value| integer(value, range, out)),
+        DataType::Int64 => integers::<Int64Type>(array, range, out),
+        _ => integers::<TimestampMillisecondType>(array, range, out),
     }
 }
 
-#[inline]
-fn integer(value: i64, range: &mut Option<(i64, i64)>, out: &mut Vec<u8>) {
-    let (min, max) = range.unwrap_or((value, value));
-    *range = Some((min.min(value), max.max(value)));
-    out.extend_from_slice(&value.to_le_bytes());
+fn integers<T: ArrowPrimitiveType<Native = i64>>(
+    array: &ArrayRef,
+    range: &mut Option<(i64, i64)>,
+    out: &mut Vec<u8>,
+) {
+    let array = array.as_primitive::<T>();
+    let packed: Vec<i64>;
+    let values = if array.null_count() == 0 {
+        &array.values()[..]
+    } else {
+        packed = array.iter().flatten().collect();
+        packed.as_slice()
+    };
+    let ends = values.iter().copied().min().zip(values.iter().copied().max());
+    *range = match (*range, ends) {
+        (Some((min, max)), Some((least, most))) => Some((min.min(least), max.max(most))),
+        (range, ends) => range.or(ends),
+    };
+    let at = out.len();
+    out.resize(at + 8 * values.len(), 0);
+    let eights = out[at..].as_chunks_mut().0;
+    eights.iter_mut().zip(values).for_each(|(eight, value)| *eight = value.to_le_bytes());
 }

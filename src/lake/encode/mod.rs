@@ -64,12 +64,13 @@ impl<W: Write + Send> Encoder<W> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let mut press = Press::new()?;
-        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
-            column.add(array, &mut press)?;
-        }
-        self.rows += batch.num_rows();
-        if self.rows >= ROW_GROUP_ROWS { self.end_group(&mut press) } else { Ok(()) }
+        Press::with(|press| {
+            for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+                column.add(array, press)?;
+            }
+            self.rows += batch.num_rows();
+            if self.rows >= ROW_GROUP_ROWS { self.end_group(press) } else { Ok(()) }
+        })
     }
 
     fn end_group(&mut self, press: &mut Press) -> Result<()> {
@@ -88,7 +89,7 @@ impl<W: Write + Send> Encoder<W> {
     /// Completes the file.
     pub(super) fn finish(mut self) -> Result<W> {
         if self.rows > 0 {
-            self.end_group(&mut Press::new()?)?;
+            Press::with(|press| self.end_group(press))?;
         }
         self.writer.into_inner()
     }
