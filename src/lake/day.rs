@@ -115,21 +115,24 @@ impl DayWriter {
     /// When a file cannot be completed: then nothing of the day has changed. When a rename fails:
     /// then some partitions are new and some old, and writing the day again sets it right.
     pub fn finish(self) -> Result<Vec<Partition>, LakeError> {
-        let mut staged = Vec::with_capacity(self.open.len());
-        for open in self.open.into_values() {
-            staged.push((open.partition, open.hourly.close()?, open.coverage.close()?));
-        }
-        let objects = self.objects.into_values().map(TableWriter::close).collect::<Result<Vec<_>, _>>()?;
-        let mut written = Vec::with_capacity(staged.len());
-        let mut files = Vec::with_capacity(2 * staged.len());
-        for (partition, hourly, coverage) in staged {
-            files.extend([hourly, coverage]);
-            written.push(partition);
-        }
-        files.extend(objects);
+        let (written, files) = self.stage()?;
         Staged::publish_all(files)?;
-        written.sort_by(|a, b| a.order().cmp(&b.order()));
         Ok(written)
+    }
+
+    /// Completes all files; the partitions, in order, and the files without their names.
+    pub(super) fn stage(self) -> Result<(Vec<Partition>, Vec<Staged>), LakeError> {
+        let mut written = Vec::with_capacity(self.open.len());
+        let mut files = Vec::with_capacity(2 * self.open.len() + self.objects.len());
+        for open in self.open.into_values() {
+            files.extend([open.hourly.close()?, open.coverage.close()?]);
+            written.push(open.partition);
+        }
+        for objects in self.objects.into_values() {
+            files.push(objects.close()?);
+        }
+        written.sort_by(|a, b| a.order().cmp(&b.order()));
+        Ok((written, files))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The days of a lake in the order in which the pipeline makes them: begun, filled hour by hour,
-//! ended. Every driver writes the same files, because this is the only way to.
+//! ended. Every driver writes the same files, because this is the only way to. They are shown
+//! ([`Staged::publish_all`]) by whoever drives, in the order in which they were given.
 
 use super::day::DayWriter;
 use super::error::LakeError;
+use super::file::Staged;
 use super::snapshots::SnapshotWriter;
 use super::writer::LakeWriter;
 use crate::alert::Alert;
@@ -41,17 +43,18 @@ impl LakeDays {
         self.snapshot.insert(writer).write(rows)
     }
 
-    /// Shows what `day` begins with, its snapshot and `memory`, and takes it in hand.
+    /// Takes `day` in hand, and gives what it begins with, its snapshot and `memory`, to be shown before
+    /// anything of the day is.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn begin(&mut self, day: Day, memory: &[MemoryRow]) -> Result<(), LakeError> {
+    pub fn begin(&mut self, day: Day, memory: &[MemoryRow]) -> Result<Vec<Staged>, LakeError> {
         // An account without a past has no rows.
         self.snapshot_rows(day, &[])?;
         let snapshot = self.snapshot.take().map(SnapshotWriter::close).transpose()?;
-        self.lake.publish_start(day, snapshot, memory)?;
+        let memory = self.lake.stage_memory(day, memory)?;
         self.day = Some(self.lake.day(day));
-        Ok(())
+        Ok(snapshot.into_iter().chain([memory]).collect())
     }
 
     /// Writes an hour of the day in hand, and what its objects were.
@@ -64,14 +67,15 @@ impl LakeDays {
         day.write_objects(hour)
     }
 
-    /// Completes the day in hand; all its files appear here.
+    /// Completes the day in hand, and gives all its files.
     ///
     /// # Errors
-    /// When a file cannot be completed or placed.
-    pub fn end(&mut self, day: Day, alerts: &[Alert]) -> Result<(), LakeError> {
-        let Some(writer) = self.day.take() else { return Ok(()) };
-        let scanned = writer.finish()?;
-        self.lake.write_alerts(day, &scanned, alerts)
+    /// When a file cannot be completed.
+    pub fn end(&mut self, day: Day, alerts: &[Alert]) -> Result<Vec<Staged>, LakeError> {
+        let Some(writer) = self.day.take() else { return Ok(Vec::new()) };
+        let (scanned, mut files) = writer.stage()?;
+        files.extend(self.lake.stage_alerts(day, &scanned, alerts)?);
+        Ok(files)
     }
 
     /// Gives up the day in hand: it will be written from its beginning.

@@ -37,20 +37,6 @@ pub static MEMORY: Table = Table {
 };
 
 impl LakeWriter {
-    /// Replaces what a day began with: its memory, together with its snapshot.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub(super) fn publish_start(
-        &self,
-        day: Day,
-        snapshot: Option<Staged>,
-        memory: &[MemoryRow],
-    ) -> Result<(), LakeError> {
-        let memory = self.stage_memory(day, memory)?;
-        Staged::publish_all(snapshot.into_iter().chain([memory]).collect())
-    }
-
     /// Replaces the memory of a day.
     ///
     /// # Errors
@@ -60,7 +46,7 @@ impl LakeWriter {
     }
 
     /// Completes the memory of a day without showing it.
-    fn stage_memory(&self, day: Day, rows: &[MemoryRow]) -> Result<Staged, LakeError> {
+    pub(super) fn stage_memory(&self, day: Day, rows: &[MemoryRow]) -> Result<Staged, LakeError> {
         let date = day.date().to_string();
         let mut writer = self.table(&MEMORY, &[("date", &date)])?;
         for stored in rows {

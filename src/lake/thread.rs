@@ -1,20 +1,23 @@
-//! Writes the days of a lake on a thread of its own: whoever computes them does not wait for
-//! encoders and disks, only for room when the lake has fallen far behind.
+//! Writes the days of a lake on threads of its own: whoever computes them does not wait for
+//! encoders and disks, only for room when the lake has fallen far behind. One thread makes the files
+//! and another shows them, so that one day is encoded while the disk, or S3, is waited for with the
+//! files of another.
 //!
-//! What is given is written in its order by [`LakeDays`], so the files are the same. Reports come
-//! back in the same order: of room that is free again, and of days that are in the lake.
+//! What is given is written in its order by [`LakeDays`] and shown in that order, so the files are
+//! the same. Reports come back: of room that is free again, and, in order, of days that are in the lake.
 
 use std::mem::{self, size_of};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use super::days::LakeDays;
 use super::error::LakeError;
+use super::file::Staged;
 use super::writer::LakeWriter;
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
-use crate::limits::LAKE_WAITING_BYTES_MAX;
+use crate::limits::{LAKE_SHOWING_MAX, LAKE_WAITING_BYTES_MAX};
 use crate::pipeline::MemoryRow;
 use crate::window::{ClosedHour, Day, EniHour, FlowWindow};
 
@@ -30,6 +33,8 @@ pub struct LakeThread {
     ending: usize,
     /// Alerts of days that are in the lake and that nobody has asked for yet.
     written: Vec<Vec<Alert>>,
+    /// Files could not be shown; `finish` says why.
+    has_failed: bool,
 }
 
 struct Running {
@@ -46,38 +51,45 @@ enum Step {
     End(Day, Vec<Alert>),
 }
 
-/// One step is done.
-struct Report {
-    /// What it held in memory.
-    bytes: usize,
-    /// The alerts of the day that it completed.
+/// What happened to what was given.
+enum Report {
+    /// A step is written, and what it held in memory is free, bytes.
+    Written(usize),
+    /// A day is in the lake, with these alerts.
+    Ended(Vec<Alert>),
+    /// Nothing more will be.
+    Failed,
+}
+
+/// Files that are complete, and the alerts of the day that they complete.
+struct Complete {
+    files: Vec<Staged>,
     ended: Option<Vec<Alert>>,
 }
 
 impl LakeThread {
-    /// Starts the thread. No day is in hand.
+    /// Starts the threads. No day is in hand.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(lake: LakeWriter) -> Result<Self, LakeError> {
-        let (steps, given) = channel::<Step>();
+        let none = |error| LakeError::io("start a thread to write", lake.root())(error);
+        let (steps, given) = channel();
         let (reports_to, reports) = channel();
-        let mut days = LakeDays::new(lake.clone());
+        let (complete_to, complete) = sync_channel(LAKE_SHOWING_MAX);
+        let ended_to = reports_to.clone();
+        let showing = thread::Builder::new().name("lake-show".to_owned());
+        let showing = showing.spawn(move || show(&complete, &ended_to)).map_err(none)?;
+        let days = LakeDays::new(lake.clone());
         let work = move || {
-            for step in given {
-                let bytes = step.bytes();
-                let ended = step.write(&mut days)?;
-                if reports_to.send(Report { bytes, ended }).is_err() {
-                    // Nobody waits for the rest.
-                    break;
-                }
-            }
-            Ok(())
+            let written = write(days, given, &complete_to, &reports_to);
+            // The other thread ends when nothing more can come.
+            drop(complete_to);
+            written.and(showing.join().expect("showing does not panic"))
         };
-        let thread = thread::Builder::new().name("lake".to_owned()).spawn(work);
-        let thread = thread.map_err(LakeError::io("start a thread to write", lake.root()))?;
+        let thread = thread::Builder::new().name("lake".to_owned()).spawn(work).map_err(none)?;
         let running = Some(Running { steps, reports, thread });
-        Ok(Self { lake, running, waiting_bytes: 0, ending: 0, written: Vec::new() })
+        Ok(Self { lake, running, waiting_bytes: 0, ending: 0, written: Vec::new(), has_failed: false })
     }
 
     /// For what is not of one day.
@@ -165,24 +177,65 @@ impl LakeThread {
         }
     }
 
-    /// Waits until one step is done.
+    /// Waits until something is reported.
     fn wait(&mut self) -> Result<(), LakeError> {
-        match self.running.as_ref().map(|running| running.reports.recv()) {
+        let running = self.running.as_ref().filter(|_| !self.has_failed);
+        match running.map(|running| running.reports.recv()) {
             Some(Ok(report)) => self.note(report),
-            // The thread ends before its time with an error only, and then nothing is waited for.
+            // The threads end before their time with an error only, and then nothing is waited for.
             _ => {
+                let finished = self.finish();
                 (self.waiting_bytes, self.ending) = (0, 0);
-                self.finish()?;
+                finished?;
             }
         }
         Ok(())
     }
 
     fn note(&mut self, report: Report) {
-        self.waiting_bytes -= report.bytes;
-        self.ending -= usize::from(report.ended.is_some());
-        self.written.extend(report.ended);
+        match report {
+            Report::Written(bytes) => self.waiting_bytes -= bytes,
+            Report::Ended(alerts) => {
+                self.ending -= 1;
+                self.written.push(alerts);
+            }
+            Report::Failed => self.has_failed = true,
+        }
     }
+}
+
+/// Writes what is given, in order, and hands over what is complete.
+fn write(
+    mut days: LakeDays,
+    given: Receiver<Step>,
+    complete_to: &SyncSender<Complete>,
+    reports_to: &Sender<Report>,
+) -> Result<(), LakeError> {
+    for step in given {
+        let bytes = step.bytes();
+        let complete = step.write(&mut days)?;
+        // Where nobody takes it any more there was an error, and where nobody listens, no need.
+        let is_shown = complete.is_none_or(|complete| complete_to.send(complete).is_ok());
+        if !is_shown || reports_to.send(Report::Written(bytes)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Shows what is complete, in order.
+fn show(complete: &Receiver<Complete>, reports_to: &Sender<Report>) -> Result<(), LakeError> {
+    for Complete { files, ended } in complete {
+        if let Err(error) = Staged::publish_all(files) {
+            // Whoever waits for it has to know; where nobody does, the error is told at the end.
+            drop(reports_to.send(Report::Failed));
+            return Err(error);
+        }
+        if ended.is_some_and(|alerts| reports_to.send(Report::Ended(alerts)).is_err()) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for LakeThread {
@@ -211,17 +264,19 @@ impl Step {
         held + 1
     }
 
-    /// Writes it; gives the alerts of a day that is complete.
-    fn write(self, days: &mut LakeDays) -> Result<Option<Vec<Alert>>, LakeError> {
-        match self {
-            Self::Rows(day, rows) => days.snapshot_rows(day, &rows)?,
-            Self::Begin(day, memory) => days.begin(day, &memory)?,
-            Self::Hour(hour) => days.hour(&hour)?,
-            Self::End(day, alerts) => {
-                days.end(day, &alerts)?;
-                return Ok(Some(alerts));
+    /// Writes it; gives the files that it completes.
+    fn write(self, days: &mut LakeDays) -> Result<Option<Complete>, LakeError> {
+        Ok(match self {
+            Self::Rows(day, rows) => {
+                days.snapshot_rows(day, &rows)?;
+                None
             }
-        }
-        Ok(None)
+            Self::Begin(day, memory) => Some(Complete { files: days.begin(day, &memory)?, ended: None }),
+            Self::Hour(hour) => {
+                days.hour(&hour)?;
+                None
+            }
+            Self::End(day, alerts) => Some(Complete { files: days.end(day, &alerts)?, ended: Some(alerts) }),
+        })
     }
 }

@@ -14,7 +14,7 @@ use crate::window::{Day, EniHour, Hour};
 use super::alerts::{ALERTS, Prepared};
 use super::day::DayWriter;
 use super::error::LakeError;
-use super::file::{TEMP_NAME, TableWriter};
+use super::file::{Staged, TEMP_NAME, TableWriter};
 use super::guardduty::{self, GUARDDUTY};
 use super::partition::{Partition, encode};
 use super::reader::Lake;
@@ -118,6 +118,16 @@ impl LakeWriter {
     /// # Errors
     /// When an alert cannot be stored so that it reads back, or a file cannot be written.
     pub fn write_alerts(&self, day: Day, scanned: &[Partition], alerts: &[Alert]) -> Result<(), LakeError> {
+        Staged::publish_all(self.stage_alerts(day, scanned, alerts)?)
+    }
+
+    /// The same without showing it.
+    pub(super) fn stage_alerts(
+        &self,
+        day: Day,
+        scanned: &[Partition],
+        alerts: &[Alert],
+    ) -> Result<Vec<Staged>, LakeError> {
         let mut by_dir: BTreeMap<PathBuf, Vec<Prepared<'_>>> = BTreeMap::new();
         for partition in scanned.iter().filter(|partition| partition.day == day) {
             by_dir.entry(self.dir(&ALERTS, partition)).or_default();
@@ -134,7 +144,7 @@ impl LakeWriter {
             rows.iter().try_for_each(|prepared| writer.row(|row| prepared.fill(row)))?;
             staged.push(writer.close()?);
         }
-        super::file::Staged::publish_all(staged)
+        Ok(staged)
     }
 
     /// Replaces the findings of the days, accounts and regions that occur among `findings`.
@@ -156,7 +166,7 @@ impl LakeWriter {
             rows.iter().try_for_each(|given| writer.row(|row| guardduty::fill(row, given)))?;
             staged.push(writer.close()?);
         }
-        super::file::Staged::publish_all(staged)
+        Staged::publish_all(staged)
     }
 
     /// Starts the file of one partition of any table; `values` are its partition keys and values

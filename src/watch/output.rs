@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::alert::Alert;
 use crate::baseline::SnapshotRow;
 use crate::error::Error;
-use crate::lake::{LakeDays, LakeWriter};
+use crate::lake::{LakeDays, LakeWriter, Staged};
 use crate::pipeline::{DayStart, Output};
 use crate::window::{ClosedHour, Day};
 
@@ -53,7 +53,9 @@ impl Output for Shelf {
     }
 
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.begin(day, &start.memory()))?;
+        if let Some(lake) = &mut self.lake {
+            Staged::publish_all(lake.begin(day, &start.memory())?)?;
+        }
         Ok(())
     }
 
@@ -63,7 +65,9 @@ impl Output for Shelf {
     }
 
     fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Error> {
-        self.lake.as_mut().map_or(Ok(()), |lake| lake.end(day, &alerts))?;
+        if let Some(lake) = &mut self.lake {
+            Staged::publish_all(lake.end(day, &alerts)?)?;
+        }
         self.ended.push((day, alerts));
         Ok(())
     }

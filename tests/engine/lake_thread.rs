@@ -11,7 +11,7 @@ use outflow::alert::Alert;
 use outflow::baseline::SnapshotRow;
 use outflow::config::Config;
 use outflow::error::Error;
-use outflow::lake::{HOURLY, Lake, LakeDays, LakeError, LakeThread, LakeWriter};
+use outflow::lake::{HOURLY, Lake, LakeDays, LakeError, LakeThread, LakeWriter, Staged};
 use outflow::limits::LAKE_WAITING_BYTES_MAX;
 use outflow::scan::{ObjectRef, Progress, ScanOptions, scan};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
@@ -62,7 +62,7 @@ fn the_files_are_the_same_and_days_are_told_in_order() {
     for (day, id) in [(DAY, "a"), (NEXT, "b")] {
         let (rows, alerts) = (vec![row("{}".to_owned())], vec![alert(id, ACCOUNT, 1.0)]);
         days.snapshot_rows(day, &rows).unwrap();
-        days.begin(day, &[]).unwrap();
+        Staged::publish_all(days.begin(day, &[]).unwrap()).unwrap();
         thread.snapshot_rows(day, rows).unwrap();
         thread.begin(day, Vec::new()).unwrap();
         for hour_of_day in 0..24 {
@@ -70,7 +70,7 @@ fn the_files_are_the_same_and_days_are_told_in_order() {
             days.hour(&hour).unwrap();
             thread.hour(hour).unwrap();
         }
-        days.end(day, &alerts).unwrap();
+        Staged::publish_all(days.end(day, &alerts).unwrap()).unwrap();
         thread.wait_for_days().unwrap();
         thread.end(day, alerts).unwrap();
         told.extend(thread.take_written());
@@ -91,6 +91,7 @@ fn what_waits_is_bounded_and_what_is_given_up_leaves_nothing() {
     // As large as all that may wait: there is room when everything before it is written.
     let large = || vec![row("x".repeat(LAKE_WAITING_BYTES_MAX))];
     lake.snapshot_rows(NEXT, large()).unwrap();
+    lake.wait_for_days().unwrap();
     assert_eq!(ids(&lake.take_written()), ["a"]);
     lake.snapshot_rows(NEXT, large()).unwrap();
     drop(lake);
@@ -100,11 +101,24 @@ fn what_waits_is_bounded_and_what_is_given_up_leaves_nothing() {
 
 #[test]
 fn an_error_comes_after_the_days_before_it() {
+    // Where a file cannot be made, and where it cannot be shown.
+    for action in ["create directory", "rename to"] {
+        error_of_the_second_day(action);
+    }
+}
+
+fn error_of_the_second_day(action_of: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut lake = LakeThread::start(LakeWriter::create(dir.path()).unwrap()).unwrap();
     let place = dir.path().join(format!("hourly/account={ACCOUNT}/region=eu-central-1"));
-    fs::create_dir_all(&place).unwrap();
-    fs::write(place.join(format!("date={}", NEXT.date())), "a file, not a folder").unwrap();
+    let partition = place.join(format!("date={}", NEXT.date()));
+    let in_the_way = if action_of == "rename to" { partition.join("part-0.parquet") } else { partition };
+    if action_of == "rename to" {
+        fs::create_dir_all(in_the_way.join("a folder, not a file")).unwrap();
+    } else {
+        fs::create_dir_all(&place).unwrap();
+        fs::write(&in_the_way, "a file, not a folder").unwrap();
+    }
     let mut give = |day, id| -> Result<(), LakeError> {
         lake.begin(day, Vec::new())?;
         lake.hour(hour(day, 0, "203.0.113.9"))?;
@@ -113,10 +127,11 @@ fn an_error_comes_after_the_days_before_it() {
     };
     give(DAY, "a").unwrap();
     let error = give(NEXT, "b").unwrap_err();
-    assert!(matches!(error, LakeError::Io { action: "create directory", .. }), "{error}");
+    assert!(matches!(error, LakeError::Io { action, .. } if action == action_of), "{error}");
     assert_eq!(ids(&lake.take_written()), ["a"]);
     lake.finish().expect("it is told once");
     drop(lake);
+    fs::remove_dir_all(&in_the_way).or_else(|_| fs::remove_file(&in_the_way)).unwrap();
     assert_eq!(left(dir.path()), (vec![DAY], 0));
 }
 
