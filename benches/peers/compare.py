@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PEERS = ["duckdb", "polars", "chdb"]
 INFLATERS = ["isal", "libdeflate"]
 #: What the others are multiples of.
-FLOOR = "inflate only: flate2 (ours)"
+FLOOR = "inflate only: ours"
 #: flowlogs_reader is read on so many files only: it is slower by orders of magnitude.
 READER_FILES = 20
 
