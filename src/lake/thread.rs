@@ -73,21 +73,22 @@ impl LakeThread {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(lake: LakeWriter) -> Result<Self, LakeError> {
-        let none = |error| LakeError::io("start a thread to write", lake.root())(error);
+        let no_thread = |error| LakeError::io("start a thread to write", lake.root())(error);
         let (steps, given) = channel();
         let (reports_to, reports) = channel();
         let (complete_to, complete) = sync_channel(LAKE_SHOWING_MAX);
         let ended_to = reports_to.clone();
         let showing = thread::Builder::new().name("lake-show".to_owned());
-        let showing = showing.spawn(move || show(&complete, &ended_to)).map_err(none)?;
+        let showing = showing.spawn(move || show(&complete, &ended_to)).map_err(no_thread)?;
         let days = LakeDays::new(lake.clone());
         let work = move || {
             let written = write(days, given, &complete_to, &reports_to);
             // The other thread ends when nothing more can come.
             drop(complete_to);
-            written.and(showing.join().expect("showing does not panic"))
+            // What could not be shown was given before what could not be written.
+            showing.join().expect("showing does not panic").and(written)
         };
-        let thread = thread::Builder::new().name("lake".to_owned()).spawn(work).map_err(none)?;
+        let thread = thread::Builder::new().name("lake".to_owned()).spawn(work).map_err(no_thread)?;
         let running = Some(Running { steps, reports, thread });
         Ok(Self { lake, running, waiting_bytes: 0, ending: 0, written: Vec::new(), has_failed: false })
     }
