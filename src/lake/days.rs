@@ -67,15 +67,16 @@ impl LakeDays {
         day.write_objects(hour)
     }
 
-    /// Completes the day in hand, and gives all its files.
+    /// Completes the day in hand, and gives its files: first what alerts tell of, then the alerts, which are
+    /// shown when the others are, because they say that the day is done.
     ///
     /// # Errors
     /// When a file cannot be completed.
-    pub fn end(&mut self, day: Day, alerts: &[Alert]) -> Result<Vec<Staged>, LakeError> {
-        let Some(writer) = self.day.take() else { return Ok(Vec::new()) };
-        let (scanned, mut files) = writer.stage()?;
-        files.extend(self.lake.stage_alerts(day, &scanned, alerts)?);
-        Ok(files)
+    pub fn end(&mut self, day: Day, alerts: &[Alert]) -> Result<[Vec<Staged>; 2], LakeError> {
+        let Some(writer) = self.day.take() else { return Ok([Vec::new(), Vec::new()]) };
+        let (scanned, files) = writer.stage()?;
+        let alerts = self.lake.stage_alerts(day, &scanned, alerts)?;
+        Ok([files, alerts])
     }
 
     /// Gives up the day in hand: it will be written from its beginning.

@@ -61,9 +61,9 @@ enum Report {
     Failed,
 }
 
-/// Files that are complete, and the alerts of the day that they complete.
+/// Files that are complete, to be shown group by group, and the alerts of the day that they complete.
 struct Complete {
-    files: Vec<Staged>,
+    groups: Vec<Vec<Staged>>,
     ended: Option<Vec<Alert>>,
 }
 
@@ -226,8 +226,8 @@ fn write(
 
 /// Shows what is complete, in order.
 fn show(complete: &Receiver<Complete>, reports_to: &Sender<Report>) -> Result<(), LakeError> {
-    for Complete { files, ended } in complete {
-        if let Err(error) = Staged::publish_all(files) {
+    for Complete { groups, ended } in complete {
+        if let Err(error) = groups.into_iter().try_for_each(Staged::publish_all) {
             // Whoever waits for it has to know; where nobody does, the error is told at the end.
             drop(reports_to.send(Report::Failed));
             return Err(error);
@@ -272,12 +272,16 @@ impl Step {
                 days.snapshot_rows(day, &rows)?;
                 None
             }
-            Self::Begin(day, memory) => Some(Complete { files: days.begin(day, &memory)?, ended: None }),
+            Self::Begin(day, memory) => {
+                Some(Complete { groups: vec![days.begin(day, &memory)?], ended: None })
+            }
             Self::Hour(hour) => {
                 days.hour(&hour)?;
                 None
             }
-            Self::End(day, alerts) => Some(Complete { files: days.end(day, &alerts)?, ended: Some(alerts) }),
+            Self::End(day, alerts) => {
+                Some(Complete { groups: days.end(day, &alerts)?.into(), ended: Some(alerts) })
+            }
         })
     }
 }

@@ -66,7 +66,7 @@ impl Output for Shelf {
 
     fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Error> {
         if let Some(lake) = &mut self.lake {
-            Staged::publish_all(lake.end(day, &alerts)?)?;
+            lake.end(day, &alerts)?.into_iter().try_for_each(Staged::publish_all)?;
         }
         self.ended.push((day, alerts));
         Ok(())

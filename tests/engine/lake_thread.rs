@@ -70,7 +70,7 @@ fn the_files_are_the_same_and_days_are_told_in_order() {
             days.hour(&hour).unwrap();
             thread.hour(hour).unwrap();
         }
-        Staged::publish_all(days.end(day, &alerts).unwrap()).unwrap();
+        days.end(day, &alerts).unwrap().into_iter().try_for_each(Staged::publish_all).unwrap();
         thread.wait_for_days().unwrap();
         thread.end(day, alerts).unwrap();
         told.extend(thread.take_written());
