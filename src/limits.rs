@@ -7,13 +7,13 @@ use std::time::Duration;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// Size of the buffer that inflated text passes through, bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Such buffers that are filled ahead when one object is inflated and parsed on two threads.
+pub const CHUNKS_AHEAD: usize = 3;
 /// Compressed objects shorter than this are inflated in one step when their text is not longer than the
 /// next, bytes: most objects of five minutes.
 pub const WHOLE_OBJECT_BYTES_MAX: usize = 256 * 1024;
 /// Longest text that is inflated in one step, bytes.
 pub const WHOLE_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Such buffers that are filled ahead when one object is inflated and parsed on two threads.
-pub const CHUNKS_AHEAD: usize = 3;
 /// Compressed bytes from which on an object is worth more than one thread when others have nothing
 /// left to do.
 pub const SHARED_OBJECT_BYTES_MIN: u64 = 1 << 20;
