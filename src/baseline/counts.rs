@@ -18,6 +18,7 @@ fn size_bin(size: Level) -> u8 {
 
 /// How many things had which size, in quarter doublings. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SizeCounts {
     /// (bin, count), sorted by bin. Without room for more: an ENI keeps six of these for each day of
     /// its history, and most are empty.
@@ -185,6 +186,7 @@ const BALANCE_CLIP: f64 = 0.99;
 
 /// Counts of hours by producer/consumer ratio. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BalanceCounts {
     bins: BalanceBins,
 }
@@ -333,7 +335,7 @@ mod tests {
 
     #[test]
     fn counts_are_kept_as_they_were_written_and_nothing_takes_no_room() {
-        let nothing = format!(r#"{{"bins":[{}]}}"#, ["0"; BALANCE_BINS].join(","));
+        let nothing = format!("[{}]", ["0"; BALANCE_BINS].join(","));
         let (mut balance, mut sum) = (BalanceCounts::default(), BalanceCounts::default());
         sum.merge(&balance);
         assert_eq!((sum.bins.0.is_none(), serde_json::to_string(&sum).unwrap()), (true, nothing.clone()));
@@ -342,11 +344,11 @@ mod tests {
         sum.merge(&balance);
         let text = serde_json::to_string(&sum).unwrap();
         assert_eq!((serde_json::from_str(&text).ok(), sum.n()), (Some(balance), 1));
-        assert!(text.starts_with(r#"{"bins":[0,0,"#) && text.contains(",1,"));
+        assert!(text.starts_with("[0,0,") && text.contains(",1,"));
 
         let mut sizes = SizeCounts::default();
-        assert_eq!(serde_json::to_string(&sizes).unwrap(), r#"{"bins":[]}"#);
+        assert_eq!(serde_json::to_string(&sizes).unwrap(), "[]");
         [1 << 20, 1 << 10, 1 << 20].iter().for_each(|&bytes| sizes.add(Level::of_bytes(bytes)));
-        assert_eq!(serde_json::to_string(&sizes).unwrap(), r#"{"bins":[[4,1],[40,2]]}"#);
+        assert_eq!(serde_json::to_string(&sizes).unwrap(), "[[4,1],[40,2]]");
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::hour_level::{HourLevel, HourLevels, median_level};
+use super::hour_level::{HourLevel, median_level};
+use super::hours_text::HoursText;
 use super::level::{Level, bytes_of};
 use super::own_tail::OwnTail;
 use super::robust::{median, shrink};
@@ -164,22 +165,29 @@ pub struct DestinationDay {
     pub sustained: HourLevel,
 }
 
-type StoredDay = (u32, Level, HourLevels, HourLevel);
+type StoredDay = (u32, Level, HoursText<2>, HourLevel);
 
 impl From<StoredDay> for DestinationDay {
-    fn from((day, total, HourLevels(hours), sustained): StoredDay) -> Self {
-        Self { day, total, hours, sustained }
+    fn from((day, total, HoursText(hours), sustained): StoredDay) -> Self {
+        // Two digits hold no more than a byte.
+        Self { day, total, hours: hours.map(|level| HourLevel(level as u8)), sustained }
     }
 }
 
 impl From<DestinationDay> for StoredDay {
     fn from(stored: DestinationDay) -> Self {
-        (stored.day, stored.total, HourLevels(stored.hours), stored.sustained)
+        (
+            stored.day,
+            stored.total,
+            HoursText(stored.hours.map(|HourLevel(level)| level.into())),
+            stored.sustained,
+        )
     }
 }
 
-/// What an ENI has sent to one destination in the look-back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an ENI has sent to one destination in the look-back. Stored as a tuple, as its days are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "(u32, u32, VecDeque<DestinationDay>)")]
 pub struct DestinationHistory {
     /// First hour of the current acquaintance (a key unseen for the look-back is new again).
     pub first_hour: u32,
@@ -187,6 +195,18 @@ pub struct DestinationHistory {
     pub last_hour: u32,
     /// Active days, ascending.
     pub days: VecDeque<DestinationDay>,
+}
+
+impl From<(u32, u32, VecDeque<DestinationDay>)> for DestinationHistory {
+    fn from((first_hour, last_hour, days): (u32, u32, VecDeque<DestinationDay>)) -> Self {
+        Self { first_hour, last_hour, days }
+    }
+}
+
+impl Serialize for DestinationHistory {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (self.first_hour, self.last_hour, &self.days).serialize(to)
+    }
 }
 
 /// Active hours and days below which a destination's own volume model says nothing

@@ -51,34 +51,6 @@ pub(super) fn median_level(levels: &mut [HourLevel]) -> Option<f64> {
     below.iter().max().map(|largest| f64::midpoint(largest.doublings(), middle.doublings()))
 }
 
-/// The levels of a day's hours. Stored as text, two hexadecimal digits an hour.
-pub(super) struct HourLevels(pub(super) [HourLevel; 24]);
-
-impl Serialize for HourLevels {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 48];
-        for (digits, HourLevel(level)) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-            *digits = [DIGITS[usize::from(level >> 4)], DIGITS[usize::from(level & 15)]];
-        }
-        to.serialize_str(str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
-    }
-}
-
-impl<'de> Deserialize<'de> for HourLevels {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-        let level = |digits: &[u8; 2]| Some(HourLevel(digit(digits[0])? << 4 | digit(digits[1])?));
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let levels: Option<Vec<HourLevel>> = pairs.iter().map(level).collect();
-        let levels = levels.filter(|_| rest.is_empty()).and_then(|levels| levels.try_into().ok());
-        levels
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("a day has 24 hours of two hexadecimal digits"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,19 +60,6 @@ mod tests {
         for steps in (0..=u16::MAX).step_by(64) {
             let nearest = (Level(steps).log2() * 4.0).round().clamp(1.0, 255.0);
             assert_eq!(HourLevel::of_level(Level(steps)), HourLevel(nearest as u8), "{steps}");
-        }
-    }
-
-    #[test]
-    fn a_day_of_hours_reads_back_from_its_text() {
-        let hours = HourLevels(std::array::from_fn(|hour| HourLevel(hour as u8 * 11)));
-        let text = serde_json::to_string(&hours).unwrap();
-        assert_eq!(text, r#""000b16212c37424d58636e79848f9aa5b0bbc6d1dce7f2fd""#);
-        assert_eq!(serde_json::from_str::<HourLevels>(&text).unwrap().0, hours.0);
-        for bad in
-            [r#""""#, &text.replace("fd", "f"), &text.replace("fd", "fdfd"), &text.replace("fd", "fx"), "7"]
-        {
-            assert!(serde_json::from_str::<HourLevels>(bad).is_err(), "{bad}");
         }
     }
 }

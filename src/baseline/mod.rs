@@ -11,6 +11,7 @@ pub mod destination;
 pub mod eni;
 pub mod fleet;
 pub mod hour_level;
+mod hours_text;
 pub mod level;
 pub mod of_day;
 pub mod own_tail;
@@ -36,7 +37,7 @@ use destination::DestinationKey;
 use eni::{EniHistory, EniModel, EniToday};
 use fleet::{FleetDay, FleetHistory, FleetModel, Pool};
 use level::Level;
-use uses::Uses;
+use uses::{Used, Uses};
 
 /// Hashes keys that are looked up and never listed.
 pub(crate) type KeyHasher = foldhash::fast::FixedState;
@@ -272,8 +273,14 @@ impl History {
                     *fleet = FleetHistory { destinations: std::mem::take(&mut fleet.destinations), ..stored };
                 }
                 "destinations" => {
-                    let stored: BTreeMap<DestinationKey, Uses> = serde_json::from_str(&row.state)?;
-                    history.fleets.entry((account, region)).or_default().destinations.extend(stored);
+                    let stored: BTreeMap<Arc<str>, BTreeMap<DestinationKey, Used>> =
+                        serde_json::from_str(&row.state)?;
+                    let fleet = history.fleets.entry((account, region)).or_default();
+                    for (group, destinations) in &stored {
+                        destinations.iter().for_each(|(key, used)| {
+                            fleet.note_destination(key, group, used.first_hour, used.last_hour);
+                        });
+                    }
                 }
                 _ => {
                     let id = EniId { account, region, eni: row.eni.as_str().into() };
@@ -327,7 +334,11 @@ fn destinations_row(account: &str, region: &str, uses: &[(&DestinationKey, &Uses
     let hours = || uses.iter().flat_map(|(_, uses)| uses.all());
     let first = hours().map(|used| used.first_hour).min();
     let last = hours().map(|used| used.last_hour).max();
-    let state = json(&ByKey(uses));
+    let mut by_group: BTreeMap<&str, ByKey<'_>> = BTreeMap::new();
+    for (key, uses) in uses {
+        uses.by_group().for_each(|(group, used)| by_group.entry(group).or_default().0.push((key, used)));
+    }
+    let state = json(&by_group);
     SnapshotRow {
         first_seen_second: Hour(first.unwrap_or(0)).start_second(),
         last_seen_second: Hour(last.unwrap_or(0)).start_second(),
@@ -351,8 +362,9 @@ fn account_row(scope: &str, account: &str, region: &str, destinations: usize, st
     }
 }
 
-/// Destinations that are stored as a map.
-struct ByKey<'a>(&'a [(&'a DestinationKey, &'a Uses)]);
+/// What a group uses, and when; stored as a map.
+#[derive(Default)]
+struct ByKey<'a>(Vec<(&'a DestinationKey, &'a Used)>);
 
 impl Serialize for ByKey<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::hours_text::HoursText;
 use super::level::{Level, bytes_of};
 use super::own_tail::OwnTail;
 use super::robust::{median, shrink, spread};
@@ -32,8 +33,9 @@ impl Series {
 /// Number of series.
 pub const SERIES: usize = Series::ALL.len();
 
-/// One day of all series. Hours without coverage have no sample.
+/// One day of all series. Hours without coverage have no sample. Stored as a tuple in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredSamples", into = "StoredSamples")]
 pub struct DaySamples {
     /// Which day.
     pub day: u32,
@@ -41,6 +43,21 @@ pub struct DaySamples {
     pub seen: u32,
     /// Levels by series and hour; 0 where not seen.
     pub levels: [[Level; 24]; SERIES],
+}
+
+type StoredSamples = (u32, u32, [HoursText<4>; SERIES]);
+
+impl From<StoredSamples> for DaySamples {
+    fn from((day, seen, levels): StoredSamples) -> Self {
+        Self { day, seen, levels: levels.map(|HoursText(hours)| hours.map(Level)) }
+    }
+}
+
+impl From<DaySamples> for StoredSamples {
+    fn from(stored: DaySamples) -> Self {
+        let hours = |levels: [Level; 24]| HoursText(levels.map(|Level(level)| level));
+        (stored.day, stored.seen, stored.levels.map(hours))
+    }
 }
 
 impl DaySamples {

@@ -25,6 +25,7 @@ const _: () = assert!(BINS == (OWN_BITS_MAX * BINS_PER_BIT) as usize);
 
 /// Counts of past out-of-sample own bits. Sums merge in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct OwnBitsCounts {
     /// Sparse: (bin, count), sorted by bin.
     bins: Vec<(u16, u64)>,

@@ -1,15 +1,15 @@
 //! Who uses something, and since when: by group. Most destinations of an account are used by one or two
 //! groups and there are hundreds of thousands of them, so this is a short sorted list, in place for one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// First and last use of something by a group. Stored as a pair: an account has hundreds of thousands.
+/// First and last use of something by a group. Stored as a pair, or as one number where both are the
+/// same hour: an account has hundreds of thousands, most of them met once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u32, u32)", into = "(u32, u32)")]
+#[serde(from = "StoredUse", into = "StoredUse")]
 pub struct Used {
     /// First hour.
     pub first_hour: u32,
@@ -17,19 +17,30 @@ pub struct Used {
     pub last_hour: u32,
 }
 
-impl From<(u32, u32)> for Used {
-    fn from((first_hour, last_hour): (u32, u32)) -> Self {
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredUse {
+    Once(u32),
+    Between(u32, u32),
+}
+
+impl From<StoredUse> for Used {
+    fn from(stored: StoredUse) -> Self {
+        let (first_hour, last_hour) = match stored {
+            StoredUse::Once(hour) => (hour, hour),
+            StoredUse::Between(first, last) => (first, last),
+        };
         Self { first_hour, last_hour }
     }
 }
 
-impl From<Used> for (u32, u32) {
-    fn from(used: Used) -> Self {
-        (used.first_hour, used.last_hour)
+impl From<Used> for StoredUse {
+    fn from(Used { first_hour, last_hour }: Used) -> Self {
+        if first_hour == last_hour { Self::Once(first_hour) } else { Self::Between(first_hour, last_hour) }
     }
 }
 
-/// Use by group. Stored as a map.
+/// Use by group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses(SmallVec<[(Arc<str>, Used); 1]>);
 
@@ -65,22 +76,14 @@ impl Uses {
         self.0.binary_search_by(|(have, _)| (**have).cmp(group)).ok().map(|at| &self.0[at].1)
     }
 
-    /// All, by group.
+    /// All, without their group.
     pub fn all(&self) -> impl Iterator<Item = &Used> {
         self.0.iter().map(|(_, used)| used)
     }
-}
 
-impl Serialize for Uses {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(group, used)| (group, used)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Uses {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // By way of a map: a list must be sorted, and what was stored may have been edited.
-        BTreeMap::<Arc<str>, Used>::deserialize(from).map(|uses| Self(uses.into_iter().collect()))
+    /// All, by group.
+    pub fn by_group(&self) -> impl Iterator<Item = (&str, &Used)> {
+        self.0.iter().map(|(group, used)| (&**group, used))
     }
 }
 
@@ -89,20 +92,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uses_are_kept_by_group_and_survive_their_text() {
+    fn uses_are_kept_by_group() {
         let mut uses = Uses::default();
         for (group, first, last) in [("web", 5, 6), ("batch", 9, 9), ("web", 3, 4), ("db", 1, 1)] {
             uses.note(&group.into(), first, last);
         }
         assert_eq!(uses.by("web"), Some(&Used { first_hour: 3, last_hour: 6 }));
         assert_eq!(uses.by("none"), None);
-        let json = serde_json::to_string(&uses).unwrap();
-        assert_eq!(json, r#"{"batch":[9,9],"db":[1,1],"web":[3,6]}"#);
-        assert_eq!(serde_json::from_str::<Uses>(&json).unwrap(), uses);
-        let unsorted = r#"{"db":[1,1],"batch":[9,9]}"#;
-        assert!(serde_json::from_str::<Uses>(unsorted).unwrap().by("batch").is_some());
+        assert!(uses.by_group().map(|(group, _)| group).eq(["batch", "db", "web"]));
         uses.retain(|used| used.last_hour > 8);
         assert_eq!(uses.all().count(), 1);
         assert!(!uses.is_empty());
+    }
+
+    #[test]
+    fn a_use_survives_its_text() {
+        for (first_hour, last_hour, text) in [(3, 6, "[3,6]"), (9, 9, "9")] {
+            let used = Used { first_hour, last_hour };
+            assert_eq!(serde_json::to_string(&used).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Used>(text).unwrap(), used);
+        }
+        assert_eq!(serde_json::from_str::<Used>("[9,9]").unwrap(), Used { first_hour: 9, last_hour: 9 });
+        assert!(serde_json::from_str::<Used>("[9]").is_err());
     }
 }

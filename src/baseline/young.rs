@@ -24,8 +24,9 @@ const ASSUMED_HOURS: u64 = 2;
 /// longest aggregation intervals, which any short exchange may touch.
 const ASSUMED_MINUTES: u64 = 20;
 
-/// One of them.
+/// One of them. Stored as a tuple in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredYoung", into = "StoredYoung")]
 pub struct Young {
     /// Day on which it was met.
     pub first_day: u32,
@@ -36,8 +37,21 @@ pub struct Young {
     /// Application bytes.
     pub app_bytes: u64,
     /// Longest contact without a gap on one of its first days, minutes.
-    #[serde(default)]
     pub unbroken_minutes: u32,
+}
+
+type StoredYoung = (u32, u32, u32, u64, u32);
+
+impl From<StoredYoung> for Young {
+    fn from((first_day, days, hours, app_bytes, unbroken_minutes): StoredYoung) -> Self {
+        Self { first_day, days, hours, app_bytes, unbroken_minutes }
+    }
+}
+
+impl From<Young> for StoredYoung {
+    fn from(young: Young) -> Self {
+        (young.first_day, young.days, young.hours, young.app_bytes, young.unbroken_minutes)
+    }
 }
 
 /// All of one ENI.

@@ -12,7 +12,7 @@ use super::write_error;
 use crate::error::Error;
 
 /// First word of every sealed file, with the version of the layout.
-const MAGIC: &str = "outflow-state/2";
+const MAGIC: &str = "outflow-state/3";
 
 /// The text of a sealed file.
 pub(super) struct Sealed {
