@@ -61,6 +61,11 @@ impl Column {
         Some((keys.values(), i32::try_from(last).ok().filter(|_| is_last)?))
     }
 
+    /// Whether all rows have the same value of a dictionary.
+    pub(super) fn is_one_value(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.values().iter().all(|key| *key == keys.value(0)))
+    }
+
     /// The place of a row's value in the dictionary, where there is one.
     #[inline]
     pub(super) fn key(&self, row: usize) -> Option<usize> {

@@ -271,6 +271,34 @@ mod tests {
     }
 
     #[test]
+    fn what_all_rows_have_in_common_is_in_every_row() {
+        let rows = 0..100_i64;
+        let enis: Vec<String> = rows.clone().map(|row| format!("eni-{}", row % 3)).collect();
+        let enis: Vec<&str> = enis.iter().map(String::as_str).collect();
+        let same = |text| texts(&vec![text; 100]);
+        let columns = |eni: ArrayRef, port: i64| {
+            vec![
+                ("account_id", same("123456789012")),
+                ("interface_id", eni),
+                ("instance_id", texts(&enis)),
+                ("dstaddr", same("203.0.113.9")),
+                ("dstport", numbers(&[Some(port); 100])),
+                ("end", numbers(&rows.clone().map(Some).collect::<Vec<_>>())),
+            ]
+        };
+        let expected: Vec<String> = rows
+            .clone()
+            .map(|row| format!("123456789012 eni-{} Some(\"203.0.113.9\") Some(443) Some({row})", row % 3))
+            .collect();
+        // Where no row has an interface, its instance stands for it.
+        for eni in [texts(&enis), same("-")] {
+            assert_eq!(read(&file(columns(eni, 443))).0, expected);
+        }
+        let (shown, report) = read(&file(columns(texts(&enis), 70_000)));
+        assert_eq!((shown.len(), report.skipped[SkipReason::BadNumber as usize]), (0, 100));
+    }
+
+    #[test]
     fn gzip_around_parquet_is_taken_off() {
         assert_eq!(read(&crate::gunzip::gzip(&sample())).1.records, 1);
     }

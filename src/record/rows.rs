@@ -54,7 +54,7 @@ pub(super) fn rows<S: RecordSink>(
     let mut column =
         |&(at, field)| Column::of(batch.rows.column(at), batch.dictionary(at), at, field, addresses);
     let filled: Vec<Column> = columns.iter().map(&mut column).collect();
-    let filled: Vec<(&Column, Option<Texts>)> =
+    let mut filled: Vec<(&Column, Option<Texts>)> =
         filled.iter().map(|column| (column, column.texts())).collect();
     let has = |target| columns.iter().any(|(_, field)| field.target == target);
     // Of some columns the best one present is chosen, and what was chosen stays in the record.
@@ -78,12 +78,16 @@ pub(super) fn rows<S: RecordSink>(
         for (column, texts) in &filled {
             block.fill(column, texts.as_ref(), addresses);
         }
+        if first == 0 && !is_settled && block.faults.is_empty() {
+            // What all rows have in common stays; but where there is no interface another id is chosen.
+            filled.retain(|(column, _)| column.field.target == Target::Interface || !column.is_one_value());
+        }
         block.deliver(first_row + first as u64, is_settled, lines);
     }
 }
 
-/// Some rows being filled. Every column writes all of them, so that nothing of the block before
-/// is left.
+/// Some rows being filled. Every column writes all of them, so that of the block before only what is
+/// the same is left.
 struct Block<'a> {
     records: [FlowRecord<'a>; BLOCK_ROWS],
     spares: [Spare<'a>; BLOCK_ROWS],
