@@ -79,7 +79,7 @@ pub const HISTORY_DAYS: usize = 28;
 pub const DESTINATIONS_PER_ENI_MAX: usize = 256;
 /// Rows of a snapshot that are text at the same time: up to half a megabyte each.
 pub const SNAPSHOT_ROWS_AT_ONCE: usize = 64;
-/// Destinations of an account in one row of a snapshot, about 25 bytes each.
+/// Destinations of an account in one row of a snapshot, about 27 bytes each.
 pub const SNAPSHOT_ROW_DESTINATIONS_MAX: usize = 2_048;
 
 const _: () = assert!(LINE_BYTES_MAX * 2 <= CHUNK_BYTES);
