@@ -1,6 +1,5 @@
 //! What is remembered of one ENI, and the model of it for one day.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use super::hour_level::HourLevel;
 use super::level::Level;
 use super::of_day::DestinationsToday;
 use super::robust::spread_of;
+use super::rotating::RotatingNetwork;
 use super::series::{self, DaySamples, SERIES, Series, SeriesModel};
 use super::young::{YoungHistory, YoungModel};
 use crate::limits::{DESTINATIONS_PER_ENI_MAX, HISTORY_DAYS, PORTS_PER_ENI_MAX};
@@ -157,16 +157,6 @@ pub struct EniHistory {
     pub young: YoungHistory,
 }
 
-/// A network that is one destination, as text so that it can be stored.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RotatingNetwork(DestinationKey);
-
-/// Ranges of one network known to an ENI from which the network is one destination.
-const ROTATING_MIN: usize = 4;
-/// Distinct days on which they were first met: four touched in an hour are a scan, not a CDN.
-const ROTATING_DAYS_MIN: usize = 3;
-
 impl EniHistory {
     /// An ENI first seen in `hour`.
     pub fn new(hour: Hour) -> Self {
@@ -184,47 +174,6 @@ impl EniHistory {
             rotating: BTreeSet::new(),
             young: YoungHistory::default(),
         }
-    }
-
-    /// The networks that are one destination each.
-    pub fn rotating_networks(&self) -> BTreeSet<Prefix> {
-        self.rotating.iter().filter_map(|r| r.0.parent()).collect()
-    }
-
-    /// Merges the ranges of networks that the ENI rotates through into one destination each.
-    fn merge_rotating(&mut self) {
-        let mut ranges: BTreeMap<Prefix, (usize, BTreeSet<u32>)> = BTreeMap::new();
-        for (key, known) in &self.destinations {
-            if let Some(parent) = key.parent() {
-                let (count, days) = ranges.entry(parent).or_default();
-                *count += 1;
-                days.insert(Hour(known.first_hour).day().0);
-            }
-        }
-        let rotates = |count: usize, days: usize| count >= ROTATING_MIN && days >= ROTATING_DAYS_MIN;
-        let found = ranges.into_iter().filter(|(_, (count, days))| rotates(*count, days.len()));
-        self.rotating.extend(found.map(|(parent, _)| RotatingNetwork(DestinationKey::Network(parent))));
-        let rotating = self.rotating_networks();
-        let inside = |key: &DestinationKey| key.parent().is_some_and(|p| rotating.contains(&p));
-        let ranges: Vec<DestinationKey> = self
-            .destinations
-            .keys()
-            .filter(|key| inside(key) && key.parent().map(DestinationKey::Network).as_ref() != Some(*key))
-            .cloned()
-            .collect();
-        for key in ranges {
-            let whole = key.clone().rolled_into(&rotating);
-            let Some(history) = self.destinations.remove(&key) else { continue };
-            match self.destinations.entry(whole) {
-                Entry::Occupied(mut entry) => entry.get_mut().absorb(history),
-                Entry::Vacant(entry) => {
-                    entry.insert(history);
-                }
-            }
-        }
-        // A network that is no longer used is forgotten with its destination.
-        let destinations = &self.destinations;
-        self.rotating.retain(|r| destinations.contains_key(&r.0));
     }
 
     /// Drops what has left the look-back before `day`, and the least of what exceeds a bound:

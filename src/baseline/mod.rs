@@ -16,6 +16,7 @@ pub mod level;
 pub mod of_day;
 pub mod own_tail;
 pub mod robust;
+pub mod rotating;
 pub mod series;
 pub mod sized_rate;
 pub mod tail;

@@ -83,7 +83,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config, term: Term) -> Result<u8, 
     let export = Export::of(&args.s3.lake(&args.lake, || Ok(config.clone()))?, summary, &scope)?;
     match args.format {
         SheetFormat::Csv => write_csv(&export, &mut output)?,
-        SheetFormat::Parquet => output.write_bytes(&export.parquet()?)?,
+        SheetFormat::Parquet => output.write_bytes(export.parquet())?,
     }
     output.finish()?;
     if let Some(path) = &args.out {
@@ -95,8 +95,8 @@ pub(super) fn run(args: &ExportArgs, config: &Config, term: Term) -> Result<u8, 
 fn write_csv(export: &Export, output: &mut Output) -> Result<(), Error> {
     let names: Vec<String> = export.table().columns.iter().map(|column| column.name.to_owned()).collect();
     output.write(&csv_row(&names))?;
-    for row in 0..export.len() {
-        let cells = export.row(row).into_iter().map(|cell| match cell {
+    for row in export.rows() {
+        let cells = row.into_iter().map(|cell| match cell {
             Cell::Null => String::new(),
             Cell::Value(value) => value,
             Cell::Text(text) => super::render::defused(&text),

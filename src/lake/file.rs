@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::encode::{BATCH_ROWS, Encoder};
+use super::encode::Encoder;
 use super::error::LakeError;
-use super::rows::{Row, RowError, Rows};
+use super::rows::{Row, RowError};
 use super::shipping::Shipping;
 use super::table::Table;
 use crate::limits::LAKE_SYNCS_MAX;
@@ -75,7 +75,6 @@ impl Write for AppendFile {
 
 /// Writes one file of one table, row by row.
 pub struct TableWriter {
-    rows: Rows,
     writer: Encoder<AppendFile>,
     path: PathBuf,
     shipping: Option<Arc<Shipping>>,
@@ -93,12 +92,12 @@ impl TableWriter {
         let file = AppendFile::create(temp.clone()).map_err(LakeError::io("write", &temp))?;
         let path = dir.join(FILE_NAME);
         let writer = Encoder::new(table, file).map_err(LakeError::encode(&path))?;
-        Ok(Self { rows: Rows::new(table), writer, path, shipping })
+        Ok(Self { writer, path, shipping })
     }
 
     /// The table it writes.
     pub fn table(&self) -> &'static Table {
-        self.rows.table()
+        self.writer.table()
     }
 
     /// Writes one row; `fill` gives every column of the table in order and ends the row.
@@ -106,8 +105,8 @@ impl TableWriter {
     /// # Errors
     /// When the columns are not the table's, or the file cannot be written.
     pub fn row(&mut self, fill: impl FnOnce(Row<'_>) -> Result<(), RowError>) -> Result<(), LakeError> {
-        fill(self.rows.row())?;
-        self.encode_when_full()
+        fill(self.writer.rows(1))?;
+        self.writer.end_full_page().map_err(LakeError::encode(&self.path))
     }
 
     /// Writes several rows together; `fill` gives every column in order for as many of `items` as it
@@ -118,20 +117,12 @@ impl TableWriter {
         fill: impl Fn(Row<'_>, &[T]) -> Result<(), RowError>,
     ) -> Result<(), LakeError> {
         while !items.is_empty() {
-            let (now, later) = items.split_at(items.len().min(BATCH_ROWS - self.rows.len()));
-            fill(self.rows.block(now.len()), now)?;
-            self.encode_when_full()?;
+            let (now, later) = items.split_at(items.len().min(self.writer.room()));
+            fill(self.writer.rows(now.len()), now)?;
+            self.writer.end_full_page().map_err(LakeError::encode(&self.path))?;
             items = later;
         }
         Ok(())
-    }
-
-    fn encode_when_full(&mut self) -> Result<(), LakeError> {
-        if self.rows.len() < BATCH_ROWS {
-            return Ok(());
-        }
-        let batch = self.rows.batch_of_many().map_err(LakeError::encode(&self.path))?;
-        self.writer.write(&batch).map_err(LakeError::encode(&self.path))
     }
 
     /// Encodes the rows that were kept back. Where this is called is part of the layout.
@@ -139,16 +130,14 @@ impl TableWriter {
     /// # Errors
     /// When the file cannot be written.
     pub(super) fn encode(&mut self) -> Result<(), LakeError> {
-        let batch = self.rows.batch().map_err(LakeError::encode(&self.path))?;
-        self.writer.write(&batch).map_err(LakeError::encode(&self.path))
+        self.writer.end_page().map_err(LakeError::encode(&self.path))
     }
 
     /// Completes the file, still under its temporary name.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn close(mut self) -> Result<Staged, LakeError> {
-        self.encode()?;
+    pub fn close(self) -> Result<Staged, LakeError> {
         let mut file = self.writer.finish().map_err(LakeError::encode(&self.path))?;
         file.append().map_err(LakeError::io("write", &file.temp.path))?;
         Ok(Staged { temp: file.temp, path: self.path, shipping: self.shipping })

@@ -74,7 +74,7 @@ pub(super) fn fill(row: Row<'_>, hour: &EniHour, flows: &[FlowWindow]) -> Result
         .text_or_null("instance", &hour.instance)
         .text_or_null("eni_group", &hour.group)
         .texts("role", each().map(|flow| role_text(flow.role)))
-        .displays("peer", each().map(|flow| flow.peer))
+        .prefixes("peer", each().map(|flow| flow.peer))
         .int32s("peer_prefix_bits", each().map(|flow| prefix_bits(flow.peer)))
         .int32s("protocol", each().map(|flow| flow.protocol))
         .int32s("port", each().map(|flow| flow.port))

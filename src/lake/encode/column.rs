@@ -1,104 +1,150 @@
-//! One column of a row group: its pages, compressed as they come, and the dictionary that comes
-//! before them. Source of the layout: Apache Parquet, `parquet.thrift` (version 1 data pages).
+//! One column of a row group: the page in hand, those before it, compressed as they came, and the
+//! dictionary that comes before them all. Source of the layout: Apache Parquet, `parquet.thrift`
+//! (version 1 data pages).
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, StringArray};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use std::fmt::Display;
+use std::ops::Range;
+
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::ByteArray;
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::dictionary::{Integers, Texts};
-use super::press::{LEVEL, PLAIN_NUMBERS_LEVEL, Press};
-use super::{hybrid, levels};
+use super::levels::Presence;
+use super::press::{LEVEL, Press};
+use super::values::Values;
+use crate::net::Prefix;
 
-/// Bytes of texts at which a page ends, unless one of them is longer.
-const PAGE_TEXT_BYTES: usize = 1 << 20;
 /// Longer texts are no help to a reader that looks for one: the range is left out.
 const RANGE_TEXT_BYTES_MAX: usize = 64;
 
 /// A column of the row group in hand.
-pub(super) struct ColumnChunk {
+pub(in super::super) struct ColumnChunk {
     column: ColumnDescPtr,
+    /// Of the page in hand.
+    presence: Presence,
     values: Values,
+    /// Whether a NULL was given to a column that has none.
+    has_stray_null: bool,
+    /// Of the pages before it.
     pages: Vec<CompressedPage>,
     rows: usize,
     /// As `levels::Levels` counts.
     levels: usize,
     nulls: usize,
-}
-
-/// How values are stored.
-enum Values {
-    /// Texts by their number in a dictionary.
-    Texts(Texts),
-    /// Integers and times likewise.
-    Integers(Integers),
-    /// As they are; of 64-bit integers and times with the least and the greatest.
-    Plain(Option<(i64, i64)>),
-}
-
-impl Values {
-    fn new(column: &ColumnDescPtr, is_varied: bool) -> Self {
-        match column.physical_type() {
-            _ if is_varied => Self::Plain(None),
-            Type::BYTE_ARRAY => Self::Texts(Texts::default()),
-            Type::INT32 | Type::INT64 => Self::Integers(Integers::default()),
-            _ => Self::Plain(None),
-        }
-    }
+    /// The least and the greatest of integers that have no dictionary.
+    range: Option<(i64, i64)>,
 }
 
 impl ColumnChunk {
     /// An empty one; of values that hardly repeat there is no dictionary.
     pub(super) fn new(column: ColumnDescPtr, is_varied: bool) -> Self {
-        let values = Values::new(&column, is_varied);
-        Self { column, values, pages: Vec::new(), rows: 0, levels: 0, nulls: 0 }
+        let (presence, values) = (Presence::new(&column), Values::new(&column, is_varied));
+        let (has_stray_null, pages, range) = (false, Vec::new(), None);
+        Self { column, presence, values, has_stray_null, pages, rows: 0, levels: 0, nulls: 0, range }
     }
 
-    /// Takes the values of some rows.
-    pub(super) fn add(&mut self, array: &ArrayRef, press: &mut Press) -> Result<()> {
-        let lengths = match (&self.values, array.as_string_opt::<i32>()) {
-            (Values::Plain(_), Some(texts)) => page_lengths(texts),
-            _ => vec![array.len()],
-        };
-        let mut from = 0;
-        for length in lengths {
-            self.page(&array.slice(from, length), press)?;
-            from += length;
+    /// Several rows without a value.
+    pub(in super::super) fn nulls(&mut self, count: usize) {
+        self.has_stray_null |= !self.presence.nulls(count);
+    }
+
+    /// A text of several rows.
+    pub(in super::super) fn text(&mut self, value: &str, count: usize) {
+        self.values.text(value, count, self.presence.rows());
+        self.presence.values(count);
+    }
+
+    /// A prefix of each row, as it prints.
+    pub(in super::super) fn prefixes(&mut self, prefixes: impl Iterator<Item = Prefix>) {
+        for prefix in prefixes {
+            self.values.prefix(prefix, self.presence.rows());
+            self.presence.values(1);
         }
+    }
+
+    /// An integer or a time of several rows.
+    pub(in super::super) fn integer(&mut self, value: i64, count: usize) {
+        self.values.integer(value, count);
+        self.presence.values(count);
+    }
+
+    /// An integer or a time of each of `count` rows.
+    pub(in super::super) fn integers(&mut self, values: impl Iterator<Item = i64>, count: usize) {
+        self.values.integers(values);
+        self.presence.values(count);
+    }
+
+    /// A float of several rows.
+    pub(in super::super) fn double(&mut self, value: f64, count: usize) {
+        self.values.double(value, count);
+        self.presence.values(count);
+    }
+
+    /// A truth of several rows.
+    pub(in super::super) fn truth(&mut self, value: bool, count: usize) {
+        self.values.truth(value, count);
+        self.presence.values(count);
+    }
+
+    /// The items of one row, as they print.
+    pub(in super::super) fn list<T: Display>(&mut self, items: impl Iterator<Item = T>) {
+        let mut length = 0;
+        for item in items {
+            self.values.text(&item.to_string(), 1, 0);
+            length += 1;
+        }
+        self.presence.list(length);
+    }
+
+    /// Ends the page in hand; of long texts they can be several.
+    pub(super) fn end_page(&mut self, press: &mut Press) -> Result<()> {
+        if self.has_stray_null {
+            return Err(ParquetError::General(format!(
+                "NULL in column `{}`, which has none",
+                self.column.name()
+            )));
+        }
+        let rows = self.presence.rows();
+        match &self.values {
+            Values::LongTexts(texts) => {
+                let mut from = (0, 0);
+                let last = (rows, texts.bytes.len());
+                let cuts: Vec<_> =
+                    texts.cuts.iter().copied().filter(|cut| cut.0 < rows).chain([last]).collect();
+                for to in cuts {
+                    self.page(from.0..to.0, from.1..to.1, press)?;
+                    from = to;
+                }
+            }
+            _ => self.page(0..rows, 0..0, press)?,
+        }
+        self.presence.clear();
+        self.values.clear();
         Ok(())
     }
 
-    fn page(&mut self, array: &ArrayRef, press: &mut Press) -> Result<()> {
-        press.text.clear();
-        let levels = levels::encode(array, self.column.max_def_level(), &mut press.numbers, &mut press.text);
-        let encoding = match &mut self.values {
-            Values::Plain(range) => {
-                plain(array, range, &mut press.text);
-                Encoding::PLAIN
-            }
-            values => {
-                press.numbers.clear();
-                let count = numbered(array, values, &mut press.numbers);
-                let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
-                press.text.push(bits as u8);
-                hybrid::encode(&press.numbers, bits, &mut press.text);
-                Encoding::RLE_DICTIONARY
-            }
-        };
-        self.rows += array.len();
+    /// Makes a page of some rows; their long texts, if it has such, are so many bytes.
+    fn page(&mut self, rows: Range<usize>, text: Range<usize>, press: &mut Press) -> Result<()> {
+        let (out, deepest) = (&mut press.text, self.column.max_def_level().unsigned_abs().into());
+        out.clear();
+        let levels = self.presence.encode(rows.clone(), deepest, &mut press.numbers, out);
+        let encoding = self.values.encode(text, self.column.physical_type(), out);
+        if let Values::Plain(values) = &self.values {
+            let all = || values.iter().copied().chain(self.range.into_iter().flat_map(<[i64; 2]>::from));
+            self.range = all().min().zip(all().max());
+        }
+        self.rows += rows.len();
         self.levels += levels.count;
         self.nulls += levels.count - levels.values;
-        let are_plain_numbers = encoding == Encoding::PLAIN && *array.data_type() != DataType::Utf8;
         let page = Page::DataPage {
-            buf: press.press(if are_plain_numbers { PLAIN_NUMBERS_LEVEL } else { LEVEL })?,
+            buf: press.press(self.values.level())?,
             num_values: levels.count as u32,
             encoding,
             def_level_encoding: Encoding::RLE,
@@ -154,17 +200,17 @@ impl ColumnChunk {
     fn dictionary(&self, press: &mut Press) -> Result<Option<CompressedPage>> {
         press.text.clear();
         let count = match &self.values {
-            Values::Plain(_) => return Ok(None),
-            Values::Texts(texts) => {
+            Values::Texts(texts, _) => {
                 press.text.extend_from_slice(texts.page());
                 texts.len()
             }
-            Values::Integers(integers) => {
+            Values::Integers(integers, _) => {
                 let bytes = if self.column.physical_type() == Type::INT32 { 4 } else { 8 };
                 let values = integers.values().iter();
                 values.for_each(|value| press.text.extend_from_slice(&value.to_le_bytes()[..bytes]));
                 integers.len()
             }
+            _ => return Ok(None),
         };
         let page = Page::DictionaryPage {
             buf: press.press(LEVEL)?,
@@ -179,11 +225,10 @@ impl ColumnChunk {
     fn statistics(&self) -> Statistics {
         let nulls = Some(self.nulls as u64);
         let integers = match &self.values {
-            Values::Plain(range) => *range,
-            Values::Integers(all) => {
+            Values::Integers(all, _) => {
                 all.values().iter().min().copied().zip(all.values().iter().max().copied())
             }
-            Values::Texts(_) => None,
+            _ => self.range,
         };
         let (min, max) = (integers.map(|range| range.0), integers.map(|range| range.1));
         match self.column.physical_type() {
@@ -194,7 +239,7 @@ impl ColumnChunk {
             }
             Type::INT64 => Statistics::int64(min, max, None, nulls, false),
             _ => {
-                let range = if let Values::Texts(texts) = &self.values { texts.range() } else { None };
+                let range = if let Values::Texts(texts, _) = &self.values { texts.range() } else { None };
                 let short = range.filter(|(min, max)| min.len().max(max.len()) <= RANGE_TEXT_BYTES_MAX);
                 let text = |text: &[u8]| ByteArray::from(text.to_vec());
                 let (min, max) = (short.map(|range| text(range.0)), short.map(|range| text(range.1)));
@@ -202,107 +247,4 @@ impl ColumnChunk {
             }
         }
     }
-}
-
-/// How many rows each page of long texts takes.
-fn page_lengths(texts: &StringArray) -> Vec<usize> {
-    let (mut lengths, mut length, mut bytes) = (Vec::new(), 0, 0);
-    for ends in texts.value_offsets().windows(2) {
-        length += 1;
-        bytes += (ends[1] - ends[0]) as usize;
-        if bytes >= PAGE_TEXT_BYTES {
-            lengths.push(length);
-            (length, bytes) = (0, 0);
-        }
-    }
-    if length > 0 {
-        lengths.push(length);
-    }
-    lengths
-}
-
-/// The numbers of values in their dictionary, NULLs left out; gives how many different ones there are.
-fn numbered(array: &ArrayRef, values: &mut Values, out: &mut Vec<u32>) -> usize {
-    match values {
-        Values::Plain(_) => 0,
-        Values::Texts(known) => {
-            let items = array.as_list_opt::<i32>().map(items);
-            let texts = items.as_ref().unwrap_or(array).as_string::<i32>();
-            out.extend(texts.iter().flatten().map(|text| known.number(text)));
-            known.len()
-        }
-        Values::Integers(known) => {
-            match array.data_type() {
-                DataType::Int32 => each::<Int32Type>(array, |value| out.push(known.number(value.into()))),
-                DataType::Int64 => each::<Int64Type>(array, |value| out.push(known.number(value))),
-                _ => each::<TimestampMillisecondType>(array, |value| out.push(known.number(value))),
-            }
-            known.len()
-        }
-    }
-}
-
-/// The items of lists, without what a slice leaves out.
-fn items(lists: &arrow::array::ListArray) -> ArrayRef {
-    let ends = lists.value_offsets();
-    let (first, last) = (ends[0] as usize, ends[ends.len() - 1] as usize);
-    lists.values().slice(first, last - first)
-}
-
-/// Calls `take` with every value that is not NULL.
-fn each<T: ArrowPrimitiveType>(array: &ArrayRef, take: impl FnMut(T::Native)) {
-    let array = array.as_primitive::<T>();
-    if array.null_count() == 0 {
-        array.values().iter().copied().for_each(take);
-    } else {
-        array.iter().flatten().for_each(take);
-    }
-}
-
-/// Values as they are, NULLs left out.
-fn plain(array: &ArrayRef, range: &mut Option<(i64, i64)>, out: &mut Vec<u8>) {
-    match array.data_type() {
-        DataType::Utf8 => {
-            for text in array.as_string::<i32>().iter().flatten() {
-                out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                out.extend_from_slice(text.as_bytes());
-            }
-        }
-        DataType::Boolean => {
-            let truths: Vec<bool> = array.as_boolean().iter().flatten().collect();
-            out.extend(
-                truths.chunks(8).map(|eight| {
-                    eight.iter().enumerate().map(|(n, truth)| u8::from(*truth) << n).sum::<u8>()
-                }),
-            );
-        }
-        DataType::Float64 => each::<Float64Type>(array, |value| out.extend_from_slice(&value.to_le_bytes())),
-        DataType::Int32 => each::<Int32Type>(array, |value| out.extend_from_slice(&value.to_le_bytes())),
-        DataType::Int64 => integers::<Int64Type>(array, range, out),
-        _ => integers::<TimestampMillisecondType>(array, range, out),
-    }
-}
-
-fn integers<T: ArrowPrimitiveType<Native = i64>>(
-    array: &ArrayRef,
-    range: &mut Option<(i64, i64)>,
-    out: &mut Vec<u8>,
-) {
-    let array = array.as_primitive::<T>();
-    let packed: Vec<i64>;
-    let values = if array.null_count() == 0 {
-        &array.values()[..]
-    } else {
-        packed = array.iter().flatten().collect();
-        packed.as_slice()
-    };
-    let ends = values.iter().copied().min().zip(values.iter().copied().max());
-    *range = match (*range, ends) {
-        (Some((min, max)), Some((least, most))) => Some((min.min(least), max.max(most))),
-        (range, ends) => range.or(ends),
-    };
-    let at = out.len();
-    out.resize(at + 8 * values.len(), 0);
-    let eights = out[at..].as_chunks_mut().0;
-    eights.iter_mut().zip(values).for_each(|(eight, value)| *eight = value.to_le_bytes());
 }

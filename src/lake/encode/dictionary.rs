@@ -6,9 +6,13 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 use std::hash::BuildHasher;
 
+use crate::net::{AddrText, Prefix};
+
 /// Different texts.
 #[derive(Default)]
 pub(super) struct Texts {
+    /// What prefixes print as: the same peers come in hour after hour.
+    prefixes: HashMap<Prefix, u32, FixedState>,
     hasher: FixedState,
     numbers: HashTable<u32>,
     /// All texts, each with its length in four bytes before it: the dictionary page.
@@ -29,6 +33,16 @@ impl Texts {
         let found = self.numbers.find(hash, |number| at(&self.page, &self.ends, *number) == bytes);
         self.last = found.copied().unwrap_or_else(|| self.insert(hash, bytes));
         self.last
+    }
+
+    /// The number of a prefix as it prints.
+    pub(super) fn prefix(&mut self, prefix: Prefix) -> u32 {
+        if let Some(number) = self.prefixes.get(&prefix) {
+            return *number;
+        }
+        let number = self.number(AddrText::of_prefix(prefix).as_str());
+        self.prefixes.insert(prefix, number);
+        number
     }
 
     fn insert(&mut self, hash: u64, bytes: &[u8]) -> u32 {
@@ -65,10 +79,15 @@ fn at<'a>(page: &'a [u8], ends: &[usize], number: u32) -> &'a [u8] {
     &page[before + 4..ends[number]]
 }
 
+/// Counts of packets and records, ports of services and protocols are mostly below it.
+const SMALL: usize = 1024;
+
 /// Different whole numbers.
 #[derive(Default)]
 pub(super) struct Integers {
     numbers: HashMap<i64, u32, FixedState>,
+    /// Of those from 0 to `SMALL`, as far as needed, the number and one; 0 for none.
+    small: Vec<u32>,
     values: Vec<i64>,
     last: u32,
 }
@@ -77,13 +96,23 @@ impl Integers {
     /// The number of a value.
     pub(super) fn number(&mut self, value: i64) -> u32 {
         if self.values.get(self.last as usize) != Some(&value) {
-            let values = &mut self.values;
-            self.last = *self.numbers.entry(value).or_insert_with(|| {
-                values.push(value);
-                values.len() as u32 - 1
-            });
+            self.last = match usize::try_from(value) {
+                Ok(at) if at < SMALL => self.number_of_small(at),
+                _ => *self.numbers.entry(value).or_insert_with(|| pushed(&mut self.values, value)),
+            };
         }
         self.last
+    }
+
+    fn number_of_small(&mut self, value: usize) -> u32 {
+        if self.small.len() <= value {
+            self.small.resize(value + 1, 0);
+        }
+        let number = &mut self.small[value];
+        if *number == 0 {
+            *number = pushed(&mut self.values, value as i64) + 1;
+        }
+        *number - 1
     }
 
     /// How many there are.
@@ -95,6 +124,12 @@ impl Integers {
     pub(super) fn values(&self) -> &[i64] {
         &self.values
     }
+}
+
+/// The place of a new value.
+fn pushed(values: &mut Vec<i64>, value: i64) -> u32 {
+    values.push(value);
+    values.len() as u32 - 1
 }
 
 #[cfg(test)]
@@ -116,10 +151,24 @@ mod tests {
     }
 
     #[test]
+    fn prefixes_are_numbered_by_their_texts() {
+        let mut texts = Texts::default();
+        let met = ["203.0.113.9", "2001:db8::/32", "203.0.113.9", "203.0.113.0/24"]
+            .map(|text| text.parse().unwrap());
+        assert_eq!(met.map(|prefix| texts.prefix(prefix)), [0, 1, 0, 2]);
+        assert_eq!((texts.number("2001:db8::/32"), texts.number("203.0.113.0/24"), texts.len()), (1, 2, 3));
+    }
+
+    #[test]
     fn integers_are_numbered_as_they_are_met() {
         let mut integers = Integers::default();
         let met = [7, 7, -1, 0, 7, i64::MIN];
         assert_eq!(met.map(|value| integers.number(value)), [0, 0, 1, 2, 0, 3]);
         assert_eq!((integers.values(), integers.len()), ([7, -1, 0, i64::MIN].as_slice(), 4));
+        let edge = SMALL as i64;
+        assert_eq!(
+            [edge - 1, edge, 0, edge, edge - 1, 8].map(|value| integers.number(value)),
+            [4, 5, 2, 5, 4, 6]
+        );
     }
 }

@@ -1,9 +1,21 @@
 //! Which rows have a value, and which values are of one row: Parquet's definition and repetition
 //! levels. Source: Apache Parquet, "Nested Encoding" (Dremel).
 
-use arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use std::ops::Range;
+
+use parquet::schema::types::ColumnDescPtr;
 
 use super::hybrid;
+
+/// What rows of a page have.
+pub(super) enum Presence {
+    /// A value each: how many rows there are.
+    Always(usize),
+    /// 1 for a value, 0 for NULL.
+    Nullable(Vec<u32>),
+    /// Several values, or none: how many.
+    Lists(Vec<usize>),
+}
 
 /// What the pages of a column say before their values.
 pub(super) struct Levels {
@@ -13,48 +25,97 @@ pub(super) struct Levels {
     pub(super) values: usize,
 }
 
-/// Appends the levels of a column, whose deepest is `definition_max`.
-pub(super) fn encode(
-    column: &ArrayRef,
-    definition_max: i16,
-    numbers: &mut Vec<u32>,
-    out: &mut Vec<u8>,
-) -> Levels {
-    if let Some(lists) = column.as_list_opt::<i32>() {
-        return of_lists(lists, definition_max, numbers, out);
-    }
-    let count = column.len();
-    if definition_max > 0 {
-        numbers.clear();
-        match column.nulls() {
-            Some(nulls) => numbers.extend(nulls.iter().map(u32::from)),
-            None => numbers.resize(count, 1),
+impl Presence {
+    /// Of no rows.
+    pub(super) fn new(column: &ColumnDescPtr) -> Self {
+        match (column.max_rep_level(), column.max_def_level()) {
+            (0, 0) => Self::Always(0),
+            (0, _) => Self::Nullable(Vec::new()),
+            _ => Self::Lists(Vec::new()),
         }
-        section(numbers, 1, out);
     }
-    Levels { count, values: count - column.null_count() }
+
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Always(rows) => *rows,
+            Self::Nullable(rows) => rows.len(),
+            Self::Lists(rows) => rows.len(),
+        }
+    }
+
+    /// Rows with one value each.
+    pub(super) fn values(&mut self, count: usize) {
+        match self {
+            Self::Always(rows) => *rows += count,
+            Self::Nullable(rows) => rows.resize(rows.len() + count, 1),
+            Self::Lists(rows) => rows.resize(rows.len() + count, 1),
+        }
+    }
+
+    /// Rows without a value; false when there can be none.
+    pub(super) fn nulls(&mut self, count: usize) -> bool {
+        match self {
+            Self::Always(_) => return false,
+            Self::Nullable(rows) => rows.resize(rows.len() + count, 0),
+            Self::Lists(rows) => rows.resize(rows.len() + count, 0),
+        }
+        true
+    }
+
+    /// A row with so many values.
+    pub(super) fn list(&mut self, length: usize) {
+        match self {
+            Self::Always(rows) => *rows += length,
+            Self::Nullable(rows) => rows.resize(rows.len() + length, 1),
+            Self::Lists(rows) => rows.push(length),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        match self {
+            Self::Always(rows) => *rows = 0,
+            Self::Nullable(rows) => rows.clear(),
+            Self::Lists(rows) => rows.clear(),
+        }
+    }
+
+    /// Appends the levels of some of the rows of a column whose deepest is `deepest`.
+    pub(super) fn encode(
+        &self,
+        rows: Range<usize>,
+        deepest: u32,
+        numbers: &mut Vec<u32>,
+        out: &mut Vec<u8>,
+    ) -> Levels {
+        match self {
+            Self::Always(_) => Levels { count: rows.len(), values: rows.len() },
+            Self::Nullable(all) => {
+                section(&all[rows.clone()], 1, out);
+                Levels { count: rows.len(), values: all[rows].iter().sum::<u32>() as usize }
+            }
+            Self::Lists(all) => of_lists(&all[rows], deepest, numbers, out),
+        }
+    }
 }
 
 /// A row without items has a level of its own; items after the first of a row repeat it.
-fn of_lists(lists: &ListArray, definition_max: i16, numbers: &mut Vec<u32>, out: &mut Vec<u8>) -> Levels {
-    let lengths = || lists.value_offsets().windows(2).map(|ends| (ends[1] - ends[0]) as usize);
+fn of_lists(lengths: &[usize], deepest: u32, numbers: &mut Vec<u32>, out: &mut Vec<u8>) -> Levels {
     numbers.clear();
-    for length in lengths() {
+    for length in lengths {
         numbers.push(0);
         numbers.resize(numbers.len() + length.saturating_sub(1), 1);
     }
     let count = numbers.len();
     section(numbers, 1, out);
     numbers.clear();
-    let deepest = definition_max.unsigned_abs().into();
-    for length in lengths() {
-        match length {
+    for length in lengths {
+        match *length {
             0 => numbers.push(deepest - 1),
             length => numbers.resize(numbers.len() + length, deepest),
         }
     }
     section(numbers, u32::BITS - deepest.leading_zeros(), out);
-    Levels { count, values: lengths().sum() }
+    Levels { count, values: lengths.iter().sum() }
 }
 
 /// Levels of a version 1 page: their length in bytes, then they.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::rows::{Row, RowError, Rows};
+use super::super::rows::{Row, RowError};
 use super::super::table::{Column, Kind, Table};
 use super::{ExportScope, alerts, filled, hours};
 use crate::baseline::destination::DestinationKey;
@@ -60,7 +60,7 @@ struct Sums {
 }
 
 /// The rows, those that got most first.
-pub(super) fn rows(lake: &Lake, scope: &ExportScope<'_>) -> Result<Rows, LakeError> {
+pub(super) fn rows(lake: &Lake, scope: &ExportScope<'_>) -> Result<Vec<u8>, LakeError> {
     let mut all: BTreeMap<Key, Sums> = BTreeMap::new();
     hours(lake, scope, |hour| {
         if hour.class != EniClass::Instance {

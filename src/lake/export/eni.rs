@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::hourly::class_text;
-use super::super::rows::{Row, RowError, Rows};
+use super::super::rows::{Row, RowError};
 use super::super::table::{Column, Kind, Table};
 use super::{ExportScope, alerts, filled, hours};
 use crate::alert::Severity;
@@ -70,7 +70,7 @@ struct Sums {
 }
 
 /// The rows, by account, region and ENI.
-pub(super) fn rows(lake: &Lake, scope: &ExportScope<'_>) -> Result<Rows, LakeError> {
+pub(super) fn rows(lake: &Lake, scope: &ExportScope<'_>) -> Result<Vec<u8>, LakeError> {
     let mut enis: BTreeMap<EniId, Sums> = BTreeMap::new();
     let mut kept = 0;
     hours(lake, scope, |hour| {

@@ -1,7 +1,7 @@
 //! One row per incident, its last revision, without what only machines read.
 
 use super::super::alerts::Prepared;
-use super::super::rows::{Row, RowError, Rows};
+use super::super::rows::{Row, RowError};
 use super::super::table::{Column, Kind, Table};
 use super::{ExportScope, alerts, filled};
 use crate::lake::{Lake, LakeError};
@@ -49,7 +49,7 @@ pub static INCIDENT_SUMMARY: Table = Table {
 };
 
 /// The rows, by day, account, region and start.
-pub(super) fn rows(lake: &Lake, scope: &ExportScope<'_>) -> Result<Rows, LakeError> {
+pub(super) fn rows(lake: &Lake, scope: &ExportScope<'_>) -> Result<Vec<u8>, LakeError> {
     let alerts = alerts(lake, scope)?;
     let prepared: Result<Vec<Prepared<'_>>, LakeError> = alerts.iter().map(Prepared::new).collect();
     filled(&INCIDENT_SUMMARY, prepared?, |row, prepared| fill(row, &prepared))

@@ -11,11 +11,12 @@ use arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::encode::{BATCH_ROWS, Encoder};
+use super::encode::Encoder;
 use super::error::LakeError;
 use super::reader::Lake;
-use super::rows::Rows;
 use super::table::Table;
 use crate::baseline::destination::NamedPrefixes;
 use crate::net::InternalNetworks;
@@ -78,7 +79,9 @@ pub enum Cell {
 #[derive(Debug)]
 pub struct Export {
     table: &'static Table,
-    batch: RecordBatch,
+    parquet: Bytes,
+    /// What was read back of it.
+    batches: Vec<RecordBatch>,
 }
 
 impl Export {
@@ -87,13 +90,18 @@ impl Export {
     /// # Errors
     /// When the lake cannot be read, or holds more destinations than are kept apart.
     pub fn of(lake: &Lake, summary: Summary, scope: &ExportScope<'_>) -> Result<Self, LakeError> {
-        let mut rows = match summary {
-            Summary::Eni => eni::rows(lake, scope)?,
-            Summary::Destination => destination::rows(lake, scope)?,
-            Summary::Incident => incident::rows(lake, scope)?,
+        let (table, parquet) = match summary {
+            Summary::Eni => (&ENI_SUMMARY, eni::rows(lake, scope)?),
+            Summary::Destination => (&DESTINATION_SUMMARY, destination::rows(lake, scope)?),
+            Summary::Incident => (&INCIDENT_SUMMARY, incident::rows(lake, scope)?),
         };
-        let batch = rows.batch().map_err(LakeError::encode(Path::new(rows.table().name)))?;
-        Ok(Self { table: rows.table(), batch })
+        let parquet = Bytes::from(parquet);
+        let path = Path::new(table.name);
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new(parquet.clone()).map_err(LakeError::encode(path))?;
+        let batches = reader.build().map_err(LakeError::encode(path))?.collect::<Result<_, _>>();
+        let batches = batches.map_err(LakeError::encode(path))?;
+        Ok(Self { table, parquet, batches })
     }
 
     /// Its columns.
@@ -103,7 +111,7 @@ impl Export {
 
     /// Rows.
     pub fn len(&self) -> usize {
-        self.batch.num_rows()
+        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
     /// Whether there are none.
@@ -112,26 +120,21 @@ impl Export {
     }
 
     /// The roll-up as one Parquet file, with unit and meaning of each column in it.
-    ///
-    /// # Errors
-    /// When it cannot be encoded.
-    pub fn parquet(&self) -> Result<Vec<u8>, LakeError> {
-        let path = Path::new(self.table.name);
-        let mut writer = Encoder::new(self.table, Vec::new()).map_err(LakeError::encode(path))?;
-        for from in (0..self.len()).step_by(BATCH_ROWS) {
-            let batch = self.batch.slice(from, BATCH_ROWS.min(self.len() - from));
-            writer.write(&batch).map_err(LakeError::encode(path))?;
-        }
-        writer.finish().map_err(LakeError::encode(path))
+    pub fn parquet(&self) -> &[u8] {
+        &self.parquet
     }
 
-    /// The cells of a row.
-    pub fn row(&self, row: usize) -> Vec<Cell> {
-        self.batch.columns().iter().map(|column| cell(column, row)).collect()
+    /// The cells of each row.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<Cell>> {
+        let of_batch = |batch: &RecordBatch| {
+            let columns = batch.columns().to_vec();
+            (0..batch.num_rows()).map(move |row| columns.iter().map(|column| cell(column, row)).collect())
+        };
+        self.batches.iter().flat_map(of_batch)
     }
 }
 
-/// The cell of a column that was made by `Rows`, so of one of its seven types.
+/// The cell of a column of a table, so of one of its seven types.
 fn cell(column: &ArrayRef, row: usize) -> Cell {
     let any = column.as_any();
     if column.is_null(row) {
@@ -185,15 +188,17 @@ fn hours(
     Ok(())
 }
 
-/// The rows of a table, filled by `fill`, one call a value.
+/// A table as a Parquet file, filled by `fill`, one call a value.
 fn filled<T>(
     table: &'static Table,
     values: impl IntoIterator<Item = T>,
     fill: impl Fn(super::Row<'_>, T) -> Result<(), super::RowError>,
-) -> Result<Rows, LakeError> {
-    let mut rows = Rows::new(table);
+) -> Result<Vec<u8>, LakeError> {
+    let path = Path::new(table.name);
+    let mut writer = Encoder::new(table, Vec::new()).map_err(LakeError::encode(path))?;
     for value in values {
-        fill(rows.row(), value)?;
+        fill(writer.rows(1), value)?;
+        writer.end_full_page().map_err(LakeError::encode(path))?;
     }
-    Ok(rows)
+    writer.finish().map_err(LakeError::encode(path))
 }
