@@ -30,8 +30,6 @@ pub(in super::super) struct ColumnChunk {
     /// Of the page in hand.
     presence: Presence,
     values: Values,
-    /// Whether a NULL was given to a column that has none.
-    has_stray_null: bool,
     /// Of the pages before it.
     pages: Vec<CompressedPage>,
     rows: usize,
@@ -46,13 +44,12 @@ impl ColumnChunk {
     /// An empty one; of values that hardly repeat there is no dictionary.
     pub(super) fn new(column: ColumnDescPtr, is_varied: bool) -> Self {
         let (presence, values) = (Presence::new(&column), Values::new(&column, is_varied));
-        let (has_stray_null, pages, range) = (false, Vec::new(), None);
-        Self { column, presence, values, has_stray_null, pages, rows: 0, levels: 0, nulls: 0, range }
+        Self { column, presence, values, pages: Vec::new(), rows: 0, levels: 0, nulls: 0, range: None }
     }
 
-    /// Several rows without a value.
+    /// Several rows without a value. A column that has one in each row then lacks them at the page's end.
     pub(in super::super) fn nulls(&mut self, count: usize) {
-        self.has_stray_null |= !self.presence.nulls(count);
+        self.presence.nulls(count);
     }
 
     /// A text of several rows.
@@ -103,15 +100,16 @@ impl ColumnChunk {
         self.presence.list(length);
     }
 
-    /// Ends the page in hand; of long texts they can be several.
-    pub(super) fn end_page(&mut self, press: &mut Press) -> Result<()> {
-        if self.has_stray_null {
-            return Err(ParquetError::General(format!(
-                "NULL in column `{}`, which has none",
-                self.column.name()
-            )));
+    /// Ends the page in hand, of so many rows; of long texts they can be several. Fails when it was not
+    /// given a value, or NULL where there can be one, for each row.
+    pub(super) fn end_page(&mut self, rows: usize, press: &mut Press) -> Result<()> {
+        let (have, present, values) = (self.presence.rows(), self.presence.present(), self.values.len());
+        if have != rows || present != values {
+            let name = self.column.path().string();
+            let text =
+                format!("column `{name}` was given {have} of {rows} rows, and {values} of {present} values");
+            return Err(ParquetError::General(text));
         }
-        let rows = self.presence.rows();
         match &self.values {
             Values::LongTexts(texts) => {
                 let mut from = (0, 0);

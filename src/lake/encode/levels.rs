@@ -43,6 +43,15 @@ impl Presence {
         }
     }
 
+    /// How many values its rows have.
+    pub(super) fn present(&self) -> usize {
+        match self {
+            Self::Always(rows) => *rows,
+            Self::Nullable(rows) => rows.iter().sum::<u32>() as usize,
+            Self::Lists(rows) => rows.iter().sum(),
+        }
+    }
+
     /// Rows with one value each.
     pub(super) fn values(&mut self, count: usize) {
         match self {
@@ -52,14 +61,13 @@ impl Presence {
         }
     }
 
-    /// Rows without a value; false when there can be none.
-    pub(super) fn nulls(&mut self, count: usize) -> bool {
+    /// Rows without a value, where there can be such.
+    pub(super) fn nulls(&mut self, count: usize) {
         match self {
-            Self::Always(_) => return false,
+            Self::Always(_) => {}
             Self::Nullable(rows) => rows.resize(rows.len() + count, 0),
             Self::Lists(rows) => rows.resize(rows.len() + count, 0),
         }
-        true
     }
 
     /// A row with so many values.

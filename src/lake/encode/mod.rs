@@ -88,9 +88,10 @@ impl<W: Write + Send> Encoder<W> {
         if self.page_rows == 0 {
             return Ok(());
         }
-        self.group_rows += std::mem::take(&mut self.page_rows);
+        let rows = std::mem::take(&mut self.page_rows);
+        self.group_rows += rows;
         Press::with(|press| {
-            self.columns.iter_mut().try_for_each(|column| column.end_page(press))?;
+            self.columns.iter_mut().try_for_each(|column| column.end_page(rows, press))?;
             if self.group_rows >= ROW_GROUP_ROWS { self.end_group(press) } else { Ok(()) }
         })
     }

@@ -213,9 +213,16 @@ fn counts_stay_at_the_greatest_that_a_column_holds() {
 }
 
 #[test]
-fn a_null_in_a_column_that_has_none_is_an_error() {
-    let mut encoder = Encoder::new(&SMALL, Vec::new()).unwrap();
-    encoder.rows(1).text("a", "x").int64("b", None).text_or_null("c", "").end().unwrap();
-    let error = encoder.end_page().unwrap_err().to_string();
-    assert!(error.contains("`b`"), "{error}");
+fn a_column_that_was_not_given_every_row_is_an_error() {
+    let refused = |fill: &dyn Fn(Row<'_>) -> Row<'_>| {
+        let mut encoder = Encoder::new(&SMALL, Vec::new()).unwrap();
+        fill(encoder.rows(2)).text_or_null("c", "").end().unwrap();
+        encoder.end_page().unwrap_err().to_string()
+    };
+    let null = refused(&|row| row.text("a", "x").int64("b", None));
+    assert!(null.contains("`b` was given 0 of 2 rows"), "{null}");
+    let few = refused(&|row| row.texts("a", ["x"]).int64("b", 1));
+    assert!(few.contains("`a` was given 1 of 2 rows"), "{few}");
+    let many = refused(&|row| row.text("a", "x").int64s("b", [1, 2, 3]));
+    assert!(many.contains("`b` was given 2 of 2 rows, and 3 of 2 values"), "{many}");
 }

@@ -38,6 +38,7 @@ pub(super) struct LongTexts {
     pub(super) cuts: Vec<(usize, usize)>,
     /// Of texts alone, since the last cut.
     text_bytes: usize,
+    len: usize,
 }
 
 impl Values {
@@ -50,6 +51,17 @@ impl Values {
             Type::BOOLEAN => Self::Truths(Vec::new()),
             Type::DOUBLE => Self::Doubles(Vec::new()),
             _ => Self::Integers(Integers::default(), Vec::new()),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Texts(_, numbers) | Self::Integers(_, numbers) => numbers.len(),
+            Self::LongTexts(texts) => texts.len,
+            Self::Plain(values) => values.len(),
+            Self::Doubles(values) => values.len(),
+            Self::Truths(truths) => truths.len(),
         }
     }
 
@@ -150,6 +162,7 @@ impl LongTexts {
         self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(value.as_bytes());
         self.text_bytes += value.len();
+        self.len += 1;
         if self.text_bytes >= PAGE_TEXT_BYTES {
             self.cuts.push((row + 1, self.bytes.len()));
             self.text_bytes = 0;
