@@ -103,33 +103,36 @@ impl ColumnChunk {
     /// Ends the page in hand, of so many rows; of long texts they can be several. Fails when it was not
     /// given a value, or NULL where there can be one, for each row.
     pub(super) fn end_page(&mut self, rows: usize, press: &mut Press) -> Result<()> {
-        let (have, present, values) = (self.presence.rows(), self.presence.present(), self.values.len());
+        let have = self.presence.rows();
+        let mut present = 0;
+        match &self.values {
+            Values::LongTexts(texts) => {
+                let mut from = (0, 0);
+                let last = (have, texts.bytes.len());
+                let cuts: Vec<_> =
+                    texts.cuts.iter().copied().filter(|cut| cut.0 < have).chain([last]).collect();
+                for to in cuts {
+                    present += self.page(from.0..to.0, from.1..to.1, press)?;
+                    from = to;
+                }
+            }
+            _ => present = self.page(0..have, 0..0, press)?,
+        }
+        let values = self.values.len();
         if have != rows || present != values {
             let name = self.column.path().string();
             let text =
                 format!("column `{name}` was given {have} of {rows} rows, and {values} of {present} values");
             return Err(ParquetError::General(text));
         }
-        match &self.values {
-            Values::LongTexts(texts) => {
-                let mut from = (0, 0);
-                let last = (rows, texts.bytes.len());
-                let cuts: Vec<_> =
-                    texts.cuts.iter().copied().filter(|cut| cut.0 < rows).chain([last]).collect();
-                for to in cuts {
-                    self.page(from.0..to.0, from.1..to.1, press)?;
-                    from = to;
-                }
-            }
-            _ => self.page(0..rows, 0..0, press)?,
-        }
         self.presence.clear();
         self.values.clear();
         Ok(())
     }
 
-    /// Makes a page of some rows; their long texts, if it has such, are so many bytes.
-    fn page(&mut self, rows: Range<usize>, text: Range<usize>, press: &mut Press) -> Result<()> {
+    /// Makes a page of some rows, whose long texts, if they are such, are so many bytes. Gives how many of
+    /// the rows' values there should be.
+    fn page(&mut self, rows: Range<usize>, text: Range<usize>, press: &mut Press) -> Result<usize> {
         let (out, deepest) = (&mut press.text, self.column.max_def_level().unsigned_abs().into());
         out.clear();
         let levels = self.presence.encode(rows.clone(), deepest, &mut press.numbers, out);
@@ -150,7 +153,7 @@ impl ColumnChunk {
             statistics: None,
         };
         self.pages.push(CompressedPage::new(page, press.text.len()));
-        Ok(())
+        Ok(levels.values)
     }
 
     /// Ends the row group: the column as it stands in the file, and what the footer says of it.

@@ -43,39 +43,26 @@ impl Presence {
         }
     }
 
-    /// How many values its rows have.
-    pub(super) fn present(&self) -> usize {
-        match self {
-            Self::Always(rows) => *rows,
-            Self::Nullable(rows) => rows.iter().sum::<u32>() as usize,
-            Self::Lists(rows) => rows.iter().sum(),
-        }
-    }
-
     /// Rows with one value each.
     pub(super) fn values(&mut self, count: usize) {
         match self {
             Self::Always(rows) => *rows += count,
             Self::Nullable(rows) => rows.resize(rows.len() + count, 1),
-            Self::Lists(rows) => rows.resize(rows.len() + count, 1),
+            Self::Lists(_) => {}
         }
     }
 
     /// Rows without a value, where there can be such.
     pub(super) fn nulls(&mut self, count: usize) {
-        match self {
-            Self::Always(_) => {}
-            Self::Nullable(rows) => rows.resize(rows.len() + count, 0),
-            Self::Lists(rows) => rows.resize(rows.len() + count, 0),
+        if let Self::Nullable(rows) = self {
+            rows.resize(rows.len() + count, 0);
         }
     }
 
-    /// A row with so many values.
+    /// A row with so many values, where there can be several.
     pub(super) fn list(&mut self, length: usize) {
-        match self {
-            Self::Always(rows) => *rows += length,
-            Self::Nullable(rows) => rows.resize(rows.len() + length, 1),
-            Self::Lists(rows) => rows.push(length),
+        if let Self::Lists(rows) = self {
+            rows.push(length);
         }
     }
 
