@@ -147,6 +147,12 @@ pub const UNDELIVERED_NAMED_MAX: usize = 20;
 /// when something arrives late. SQS delivers within minutes, and within days from a dead-letter
 /// queue.
 pub const DAY_STATES_MAX: usize = 4;
+/// The same while the queue holds more than was received: it gives messages in no order, so the oldest
+/// of a long outage may come last. SQS keeps them for 14 days at most.
+pub const DAY_STATES_BEHIND_MAX: usize = 14 + DAY_STATES_MAX;
+/// How often days are lived again before an object that was counted, and alone cannot be read any more,
+/// is given up. With the pauses in between that takes seven minutes.
+pub const REPLAYS_WITHOUT_MAX: u32 = 12;
 /// Refused objects and messages that `watch` keeps a list of; more are counted.
 pub const QUARANTINED_NAMED_MAX: usize = 10_000;
 /// Alerts that wait to be confirmed by SNS before `watch` takes no more objects.

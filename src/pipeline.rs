@@ -4,6 +4,7 @@
 
 mod carry;
 mod early;
+mod standing;
 mod start;
 mod write_up;
 
@@ -22,6 +23,7 @@ use crate::detect::{EniContext, HourOutcome, Incidents, Kept, Settings, Threshol
 use crate::enrich::Tables;
 use crate::guardduty::{Correlated, Correlation, FindingSet};
 pub use carry::Carried;
+pub use standing::Standing;
 pub use start::{DayStart, MemoryKind, MemoryRow};
 
 use crate::window::{ClosedHour, Day, EniClass, EniHour, EniId, Hour, OpenHours, Place};
@@ -132,9 +134,16 @@ struct Living {
     objects: BTreeMap<(Hour, Place), crate::window::HourObjects>,
     blank_eni: EniModel,
     blank_fleet: FleetModel,
+    /// Share of the latest closed hour that could be seen.
+    seen_share: Option<f64>,
 }
 
 impl Living {
+    /// ENIs that the day is compared with.
+    fn enis(&self) -> u32 {
+        self.snapshot.fleets.values().map(|fleet| fleet.enis).sum()
+    }
+
     /// ENIs of a peer group.
     fn group_enis(&self, id: &EniId, group: &str) -> u32 {
         let fleet = self.snapshot.fleets.get(&id.place());
@@ -276,6 +285,7 @@ impl Pipeline {
             objects: BTreeMap::new(),
             blank_eni: EniHistory::new(day.first_hour()).model(day),
             blank_fleet: FleetModel::learn(&FleetHistory::default(), &[], 0),
+            seen_share: None,
         });
         Ok(())
     }
@@ -314,6 +324,7 @@ impl Pipeline {
         for (at, objects) in &closed.objects {
             living.objects.insert((closed.hour, at.clone()), objects.named());
         }
+        living.seen_share = standing::seen_share(closed);
         let mut enis_today = std::mem::take(&mut living.today.enis);
         let scored: Vec<(&EniHour, &EniToday, HourOutcome)> = self
             .days_so_far(closed, &mut enis_today)

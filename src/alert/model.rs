@@ -318,3 +318,10 @@ pub struct Alert {
     /// A DuckDB query, run in the lake's directory, for the ENI's hourly rows of those hours.
     pub query: String,
 }
+
+impl Alert {
+    /// What tells messages apart: whoever has seen both may drop the alert.
+    pub fn name_and_revision(&self) -> (String, u32) {
+        (self.id.clone(), self.revision)
+    }
+}

@@ -63,6 +63,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Learning, Self::Young, Self::Mature];
+
     /// The tier of an ENI first seen `age_hours` ago.
     pub fn of_age(age_hours: u32) -> Self {
         match age_hours {

@@ -1,9 +1,6 @@
 //! `--sns-topic-arn` and `--security-hub`: alerts to AWS beside what is printed, or, with
 //! `--sns-dry-run` and `--security-hub-dry-run`, what would be sent to the standard error.
 
-#[cfg(feature = "aws")]
-use std::collections::BTreeSet;
-
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
@@ -48,7 +45,7 @@ impl PublishArgs {
 }
 
 /// One way for alerts to leave.
-enum Way {
+pub(super) enum Way {
     /// Messages of SNS, in this form, are shown instead.
     TopicShown(sns::Form, Term),
     /// To a topic.
@@ -60,7 +57,8 @@ enum Way {
 }
 
 impl Way {
-    fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
+    /// Takes those of `alerts` that were emitted.
+    pub(super) fn take(&mut self, alerts: &[Alert]) -> Result<(), Error> {
         let emitted = alerts.iter().filter(|alert| alert.emitted);
         match self {
             Self::TopicShown(form, term) => {
@@ -85,7 +83,7 @@ impl Way {
 
     /// Takes the first of `alerts` together, as many as a message holds where it takes messages. How many.
     #[cfg(feature = "aws")]
-    fn take_together(&mut self, alerts: &[Alert]) -> Result<usize, Error> {
+    pub(super) fn take_together(&mut self, alerts: &[Alert]) -> Result<usize, Error> {
         match self {
             Self::TopicShown(form, term) => {
                 let (count, entry) = digest(alerts, form.is_chat);
@@ -97,9 +95,38 @@ impl Way {
         }
     }
 
+    /// Ids of the alerts that the last call did not take, and another may.
     #[cfg(feature = "aws")]
-    fn refused_alerts(&self) -> u64 {
-        self.delivery().map_or(0, |(delivery, _)| delivery.refused_alerts())
+    pub(super) fn refused(&self) -> &[String] {
+        self.delivery().map_or(&[], |(delivery, _)| delivery.refused())
+    }
+
+    /// Tries again what failed so often in a row that it was given up.
+    #[cfg(feature = "aws")]
+    pub(super) fn try_anew(&mut self) {
+        match self {
+            Self::TopicShown(..) | Self::HubShown(_) => {}
+            Self::Topic(sink) => sink.try_anew(),
+            Self::Hub(sink) => sink.try_anew(),
+        }
+    }
+
+    /// Why the last alert that was refused was, with the remedy, one line.
+    #[cfg(feature = "aws")]
+    pub(super) fn last_fault(&self) -> Option<String> {
+        match self {
+            Self::TopicShown(..) | Self::HubShown(_) => None,
+            Self::Topic(sink) => sink.last_fault(),
+            Self::Hub(sink) => sink.last_fault(),
+        }
+    }
+
+    /// Why it can never take `alert`, with the remedy, one line.
+    #[cfg(feature = "aws")]
+    pub(super) fn never_takes(&self, alert: &Alert) -> Option<String> {
+        let is_hub = matches!(self, Self::HubShown(_) | Self::Hub(_));
+        let is_left_out = is_hub && asff(alert) == Err(Unplaced);
+        is_left_out.then(|| format!("not for Security Hub: {}; {}", Unplaced::CAUSE, Unplaced::REMEDY))
     }
 
     /// What became of the alerts; `None` where they are shown. With what was done to them.
@@ -112,43 +139,36 @@ impl Way {
     }
 }
 
-/// Where alerts are published.
+/// Sets up the ways that are asked for. `s3` is the way to AWS, flags included.
+pub(super) fn ways(args: &PublishArgs, s3: &S3, term: Term) -> Result<Vec<Way>, Error> {
+    let mut ways = Vec::new();
+    if let Some(topic) = &args.sns_topic_arn {
+        ways.push(if args.sns_dry_run {
+            let form = sns::Form { is_fifo: topic.is_fifo(), is_chat: args.sns_chat };
+            Way::TopicShown(form, term)
+        } else {
+            Way::Topic(Box::new(SnsSink::connect(topic.clone(), args.sns_chat, s3)?))
+        });
+    }
+    if args.security_hub {
+        ways.push(if args.security_hub_dry_run {
+            Way::HubShown(term)
+        } else {
+            Way::Hub(Box::new(HubSink::connect(s3)?))
+        });
+    }
+    Ok(ways)
+}
+
+/// Where the alerts of a scan are published.
 pub(super) struct Publisher {
     ways: Vec<Way>,
-    /// What each way has taken of what is offered again, by id and revision.
-    #[cfg(feature = "aws")]
-    taken: Vec<BTreeSet<(String, u32)>>,
-    /// The way that refused last.
-    #[cfg(feature = "aws")]
-    refused_by: usize,
 }
 
 impl Publisher {
     /// Sets up the ways that are asked for. `s3` is the way to AWS, flags included.
     pub(super) fn open(args: &PublishArgs, s3: &S3, term: Term) -> Result<Self, Error> {
-        let mut ways = Vec::new();
-        if let Some(topic) = &args.sns_topic_arn {
-            ways.push(if args.sns_dry_run {
-                let form = sns::Form { is_fifo: topic.is_fifo(), is_chat: args.sns_chat };
-                Way::TopicShown(form, term)
-            } else {
-                Way::Topic(Box::new(SnsSink::connect(topic.clone(), args.sns_chat, s3)?))
-            });
-        }
-        if args.security_hub {
-            ways.push(if args.security_hub_dry_run {
-                Way::HubShown(term)
-            } else {
-                Way::Hub(Box::new(HubSink::connect(s3)?))
-            });
-        }
-        Ok(Self {
-            #[cfg(feature = "aws")]
-            taken: vec![BTreeSet::new(); ways.len()],
-            #[cfg(feature = "aws")]
-            refused_by: 0,
-            ways,
-        })
+        Ok(Self { ways: ways(args, s3, term)? })
     }
 
     /// Takes the alerts of a day.
@@ -156,89 +176,6 @@ impl Publisher {
         // One must not keep alerts from the other.
         let taken: Vec<_> = self.ways.iter_mut().map(|way| way.take(alerts)).collect();
         taken.into_iter().collect()
-    }
-
-    /// Offers alerts, each way only what it has not taken before. Whether all ways have all of them
-    /// now.
-    #[cfg(feature = "aws")]
-    pub(super) fn offer(&mut self, alerts: &[Alert]) -> Result<bool, Error> {
-        let mut is_done = true;
-        for (at, (way, taken)) in self.ways.iter_mut().zip(&mut self.taken).enumerate() {
-            let left: Vec<Alert> = alerts.iter().filter(|a| !taken.contains(&name(a))).cloned().collect();
-            let before = way.refused_alerts();
-            way.take(&left)?;
-            if way.refused_alerts() == before {
-                taken.extend(left.iter().map(name));
-            } else {
-                is_done = false;
-                self.refused_by = at;
-            }
-        }
-        Ok(is_done)
-    }
-
-    /// Offers the first of `alerts` as one message. How many it holds, and whether all ways have all
-    /// of those now.
-    #[cfg(feature = "aws")]
-    pub(super) fn offer_together(&mut self, alerts: &[Alert]) -> Result<(usize, bool), Error> {
-        let (mut count, mut is_done) = (alerts.len(), true);
-        // The topic comes first: what its message holds is what the others take.
-        for (at, (way, taken)) in self.ways.iter_mut().zip(&mut self.taken).enumerate() {
-            let had = alerts[..count].iter().take_while(|alert| taken.contains(&name(alert))).count();
-            if had > 0 {
-                count = had;
-                continue;
-            }
-            let before = way.refused_alerts();
-            count = way.take_together(&alerts[..count])?;
-            if way.refused_alerts() == before {
-                taken.extend(alerts[..count].iter().map(name));
-            } else {
-                is_done = false;
-                self.refused_by = at;
-            }
-        }
-        Ok((count, is_done))
-    }
-
-    /// Why one of the ways can never take `alert`, with the remedy, one line.
-    #[cfg(feature = "aws")]
-    pub(super) fn never_taken(&self, alert: &Alert) -> Option<String> {
-        let is_hub = |way: &Way| matches!(way, Way::HubShown(_) | Way::Hub(_));
-        let is_left_out = self.ways.iter().any(is_hub) && asff(alert) == Err(Unplaced);
-        is_left_out.then(|| format!("not for Security Hub: {}; {}", Unplaced::CAUSE, Unplaced::REMEDY))
-    }
-
-    /// Forgets what was offered: nobody will offer it again.
-    #[cfg(feature = "aws")]
-    pub(super) fn forget(&mut self, alerts: &[Alert]) {
-        for taken in &mut self.taken {
-            alerts.iter().for_each(|alert| {
-                taken.remove(&name(alert));
-            });
-        }
-    }
-
-    /// Tries again what failed so often in a row that it was given up.
-    #[cfg(feature = "aws")]
-    pub(super) fn try_anew(&mut self) {
-        for way in &mut self.ways {
-            match way {
-                Way::TopicShown(..) | Way::HubShown(_) => {}
-                Way::Topic(sink) => sink.try_anew(),
-                Way::Hub(sink) => sink.try_anew(),
-            }
-        }
-    }
-
-    /// Why the last alert that was refused was, with the remedy, one line.
-    #[cfg(feature = "aws")]
-    pub(super) fn last_fault(&self) -> Option<String> {
-        match self.ways.get(self.refused_by)? {
-            Way::TopicShown(..) | Way::HubShown(_) => None,
-            Way::Topic(sink) => sink.last_fault(),
-            Way::Hub(sink) => sink.last_fault(),
-        }
     }
 
     /// Says what became of the alerts. Whether all were delivered.
@@ -252,12 +189,6 @@ impl Publisher {
         }
         is_delivered
     }
-}
-
-/// What a subscriber tells alerts apart by.
-#[cfg(feature = "aws")]
-fn name(alert: &Alert) -> (String, u32) {
-    (alert.id.clone(), alert.revision)
 }
 
 /// Two lines for each reason why alerts were not delivered.
@@ -289,7 +220,11 @@ mod tests {
             is_hopeless: false,
             ids: vec!["a1".into(), "b2".into()],
         };
-        let delivery = Delivery { published: 3, undelivered: vec![same(2, "gone"), same(5, "full\u{1b}")] };
+        let delivery = Delivery {
+            published: 3,
+            undelivered: vec![same(2, "gone"), same(5, "full\u{1b}")],
+            ..Delivery::default()
+        };
         let lines: Vec<_> = warnings(&delivery, "published")
             .iter()
             .map(|l| anstream::adapter::strip_str(l).to_string())

@@ -1,7 +1,9 @@
 //! `outflow watch`: sets up queue, buckets, topic and state, and keeps the engine going.
 
+mod doors;
 mod inbox;
 mod log;
+mod outgoing;
 mod outlet;
 mod rounds;
 

@@ -51,14 +51,18 @@ impl Threshold {
         if days < DAYS_MIN {
             return Self(None);
         }
-        let per_day = (per_day_per_1000_enis * f64::from(enis) / 1000.0).max(PER_DAY_MIN);
-        let allowed = (per_day * days as f64).round() as usize;
+        let allowed = (allowed_per_day(enis, per_day_per_1000_enis) * days as f64).round() as usize;
         let mut risks: Vec<f64> =
             scores.iter().rev().take(days).flat_map(|d| d.top.iter().copied()).collect();
         risks.sort_unstable_by(|a, b| b.total_cmp(a));
         let at_budget = risks.get(allowed.saturating_sub(1)).copied().unwrap_or(FLOOR_BITS);
         Self(Some(at_budget.max(FLOOR_BITS)))
     }
+}
+
+/// Incidents a day that a budget means for so many ENIs.
+pub fn allowed_per_day(enis: u32, per_day_per_1000_enis: f64) -> f64 {
+    (per_day_per_1000_enis * f64::from(enis) / 1000.0).max(PER_DAY_MIN)
 }
 
 /// Drops days that the threshold no longer looks back on before `day`: the oldest of more than

@@ -29,7 +29,7 @@ mod unit;
 mod volume;
 mod young;
 
-pub use budget::{DayScores, Threshold};
+pub use budget::{DayScores, Threshold, allowed_per_day};
 pub use evidence::{BITS_MAX, Detector, Evidence, Family, bits};
 pub use features::{EniFeatures, KeySums, is_transfer};
 pub use grouped::ByKey;

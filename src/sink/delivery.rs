@@ -22,17 +22,28 @@ pub struct Delivery {
     pub published: u64,
     /// The others, by cause.
     pub undelivered: Vec<Undelivered>,
+    /// Ids of those of the last call that another call may take.
+    #[cfg(feature = "aws")]
+    pub(crate) refused: Vec<String>,
 }
 
 impl Delivery {
-    /// Alerts that were not taken and may be another time.
-    pub fn refused_alerts(&self) -> u64 {
-        self.undelivered.iter().filter(|same| !same.is_hopeless).map(|same| same.alerts).sum()
+    /// Begins a call: what it does not take is what [`Self::refused`] gives afterwards.
+    #[cfg(feature = "aws")]
+    pub(super) fn begin(&mut self) {
+        self.refused.clear();
+    }
+
+    /// Ids of the alerts that the last call did not take, and another may.
+    #[cfg(feature = "aws")]
+    pub fn refused(&self) -> &[String] {
+        &self.refused
     }
 
     /// Notes an alert that was not delivered.
     #[cfg(feature = "aws")]
     pub(super) fn note(&mut self, alert_id: &str, cause: &str, remedy: &str) {
+        self.refused.push(alert_id.to_owned());
         self.add(alert_id, cause, remedy, false);
     }
 

@@ -76,6 +76,7 @@ impl HubSink {
     /// # Errors
     /// When there are no threads to do so on.
     pub fn publish(&mut self, alerts: &[Alert]) -> Result<(), Error> {
+        self.delivery.begin();
         let mut batches: BTreeMap<(&str, &str), Batch<'_>> = BTreeMap::new();
         for alert in alerts.iter().filter(|alert| alert.emitted) {
             if asff(alert).is_err() {

@@ -85,6 +85,7 @@ impl SnsSink {
     /// # Errors
     /// When there are no threads to publish on.
     pub fn publish(&mut self, alerts: &[Alert]) -> Result<(), Error> {
+        self.delivery.begin();
         let emitted = alerts.iter().filter(|alert| alert.emitted);
         let entries: Vec<Entry> = emitted.map(|alert| entry(alert, self.form)).collect();
         let runtime = aws::runtime()?;
@@ -100,6 +101,7 @@ impl SnsSink {
     /// # Errors
     /// When there are no threads to publish on.
     pub fn publish_digest(&mut self, alerts: &[Alert]) -> Result<usize, Error> {
+        self.delivery.begin();
         let (count, entry) = digest(alerts, self.form.is_chat);
         aws::runtime()?.block_on(self.deliver(vec![entry]));
         Ok(count)

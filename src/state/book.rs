@@ -103,12 +103,21 @@ pub enum Reason {
     NotAnEvent,
     /// An alert that SNS refuses for good; it is in the lake.
     Unpublishable,
+    /// A finding beyond as many as are held.
+    NoRoom,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Foreign, Self::Missing, Self::Damaged, Self::TooLate, Self::NotAnEvent, Self::Unpublishable];
+    pub const ALL: [Self; 7] = [
+        Self::Foreign,
+        Self::Missing,
+        Self::Damaged,
+        Self::TooLate,
+        Self::NotAnEvent,
+        Self::Unpublishable,
+        Self::NoRoom,
+    ];
 
     /// The word in lists and metrics.
     pub fn as_str(self) -> &'static str {
@@ -119,6 +128,7 @@ impl Reason {
             Self::TooLate => "too_late",
             Self::NotAnEvent => "not_an_event",
             Self::Unpublishable => "unpublishable",
+            Self::NoRoom => "no_room",
         }
     }
 }

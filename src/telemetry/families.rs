@@ -129,12 +129,17 @@ impl Told {
         let findings = "Findings of GuardDuty taken in";
         let deliveries = "Attempts to publish an alert, by what became of them";
         let outbox = "Alerts that are decided and not yet published";
-        let spent = "Alerts of the current event-time day that count against the budget";
+        let spent = "Alerts of the current event-time day that were told within the budget";
         let allowed = "Alerts that the budget allows for the current event-time day";
         let coverage =
             "Share of the latest closed hour that could be seen, mean over interfaces; NaN before the first";
         let told = Self {
-            incidents: add(page, "incidents", None, "Incidents that were told, by severity"),
+            incidents: add(
+                page,
+                "incidents",
+                None,
+                "Incidents that were told, and told again when they grew, by severity",
+            ),
             incidents_kept_back: add(page, "incidents_kept_back", None, kept_back),
             withdrawn: add(page, "incidents_withdrawn", None, withdrawn),
             findings: add(page, "findings", None, findings),

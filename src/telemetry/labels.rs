@@ -192,7 +192,7 @@ impl Label for Severity {
 
 impl Label for Tier {
     const NAME: &'static str = "tier";
-    const VALUES: &'static [Self] = &[Self::Learning, Self::Young, Self::Mature];
+    const VALUES: &'static [Self] = &Self::ALL;
 
     fn text(self) -> &'static str {
         match self {

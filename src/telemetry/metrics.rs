@@ -9,6 +9,7 @@ use super::labels::{DeliveryOutcome, MessageOutcome, ObjectOutcome, RecordStatus
 use super::process::Process;
 use crate::baseline::eni::Tier;
 use crate::detect::Severity;
+use crate::pipeline::Standing;
 use crate::record::{ReadReport, SkipReason};
 
 /// Counters and gauges of a watcher. All methods may be called from any thread, and wait for none.
@@ -79,10 +80,15 @@ impl Metrics {
         self.progress.closed_until_second.set(end_second as f64);
     }
 
-    /// The share, from 0 to 1, of the latest closed hour that could be seen, mean over interfaces:
-    /// `Coverage::seen_share`.
-    pub fn coverage(&self, share: f64) {
-        self.told.coverage.set(share);
+    /// How the day in hand stands: what could be seen of it, whom it is about, and the budget.
+    pub fn standing(&self, standing: &Standing) {
+        let told = &self.told;
+        told.coverage.set(standing.seen_share.unwrap_or(f64::NAN));
+        told.budget_spent.set(standing.spent_alerts as f64);
+        told.budget_allowed.set(standing.allowed_alerts);
+        for (tier, enis) in Tier::ALL.into_iter().zip(standing.tiers) {
+            told.enis.of(tier).set(enis);
+        }
     }
 
     /// Days were replayed, once, for objects that came late; `objects` were read again for it.
@@ -99,13 +105,14 @@ impl Metrics {
         self.state.checkpoint_second.set(now_second);
     }
 
-    /// An incident was decided, or has a new revision; `told` or kept back.
-    pub fn incident(&self, severity: Severity, told: bool) {
-        if told {
-            self.told.incidents.of(severity).inc();
-        } else {
-            self.told.incidents_kept_back.inc();
-        }
+    /// An incident is told, or told again with a new revision.
+    pub fn told(&self, severity: Severity) {
+        self.told.incidents.of(severity).inc();
+    }
+
+    /// A day ended with so many `incidents` that were not told.
+    pub fn kept_back(&self, incidents: u64) {
+        self.told.incidents_kept_back.inc_by(incidents);
     }
 
     /// An incident that was told is none any more, after a correction.
@@ -126,17 +133,6 @@ impl Metrics {
     /// `alerts` wait for being published.
     pub fn outbox(&self, alerts: u64) {
         self.told.outbox.set(alerts);
-    }
-
-    /// How much of the day's alert budget is spent, both in alerts.
-    pub fn budget(&self, spent_alerts: f64, allowed_alerts: f64) {
-        self.told.budget_spent.set(spent_alerts);
-        self.told.budget_allowed.set(allowed_alerts);
-    }
-
-    /// How many interfaces of a tier there are.
-    pub fn enis(&self, tier: Tier, enis: u64) {
-        self.told.enis.of(tier).set(enis);
     }
 
     /// When the process began, Unix seconds.
@@ -211,8 +207,8 @@ mod tests {
     #[test]
     fn incidents_are_either_told_or_kept_back() {
         let metrics = Metrics::new(0.0);
-        metrics.incident(Severity::High, true);
-        metrics.incident(Severity::High, false);
+        metrics.told(Severity::High);
+        metrics.kept_back(1);
         assert!((value(&metrics, "outflow_incidents_total{severity=\"HIGH\"}") - 1.0).abs() < 1e-9);
         assert!((value(&metrics, "outflow_incidents_kept_back_total") - 1.0).abs() < 1e-9);
     }
@@ -246,9 +242,8 @@ mod tests {
         metrics.messages(MessageOutcome::NotAnEvent, 1);
         metrics.checkpoint_written(1.0, 1);
         metrics.hour_closed(3600);
-        metrics.coverage(0.5);
+        metrics.standing(&Standing { tiers: [0, 4, 0], ..Standing::default() });
         metrics.delivered(DeliveryOutcome::Failed, 3);
-        metrics.enis(Tier::Young, 4);
         assert_eq!(series(&metrics), before);
     }
 }

@@ -16,6 +16,15 @@ pub enum Parcel {
     Together(usize),
 }
 
+impl Parcel {
+    /// How many alerts it holds.
+    pub fn alerts(self) -> usize {
+        match self {
+            Self::Each(alerts) | Self::Together(alerts) => alerts,
+        }
+    }
+}
+
 /// The window in which alerts are gathered.
 #[derive(Clone, Debug)]
 pub struct Digest {

@@ -1,6 +1,6 @@
 //! The engine: takes objects, findings and the passing of time; keeps the books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::alert::Alert;
@@ -9,7 +9,7 @@ use crate::detect::Settings;
 use crate::error::Error;
 use crate::guardduty::{Finding, FindingSet, Upsert};
 use crate::lake::LakeWriter;
-use crate::limits::{NAMED_AHEAD_SECONDS_MAX, QUARANTINED_NAMED_MAX};
+use crate::limits::{FINDINGS_MAX, NAMED_AHEAD_SECONDS_MAX, QUARANTINED_NAMED_MAX};
 use crate::pipeline::Pipeline;
 use crate::scan::Beside;
 use crate::scan::batch::Batch;
@@ -65,6 +65,10 @@ pub struct Engine {
     pub(super) is_settling: bool,
     /// How far the names reached when open hours were last looked at, Unix seconds.
     pub(super) looked_second: Option<i64>,
+    /// The queue holds more than was received.
+    pub(super) is_behind: bool,
+    /// How often objects that were counted could not be read again in a row, by name.
+    pub(super) unreadable: BTreeMap<String, u32>,
     /// The list of refused things changed since it was written.
     is_list_stale: bool,
 }
@@ -118,6 +122,8 @@ impl Engine {
             corrected_second: None,
             is_settling: false,
             looked_second: None,
+            is_behind: false,
+            unreadable: BTreeMap::new(),
             is_list_stale: false,
         })
     }
@@ -130,6 +136,12 @@ impl Engine {
     /// Whether findings are given.
     pub fn takes_findings(&self) -> bool {
         self.options.with_findings
+    }
+
+    /// Notes whether more waits than was received. While it does, states between days are kept that would
+    /// else be forgotten: what waits may belong to them.
+    pub fn note_behind(&mut self, is_behind: bool) {
+        self.is_behind = is_behind;
     }
 
     /// Makes the day in hand again after a start; whatever needs it does so by itself.
@@ -181,19 +193,25 @@ impl Engine {
         self.ready()?;
         let mut fates: BTreeMap<&Item, Fate> = BTreeMap::new();
         let mut wanted = Vec::new();
+        let mut etags: BTreeMap<String, String> = BTreeMap::new();
         for item in items {
             if fates.contains_key(item) {
                 self.observer.note(&Event::Duplicate { name: &item.name });
                 continue;
             }
-            let fate = self.sort_out(item);
+            let fate = self.sort_out(item).or_else(|| {
+                // Of two versions of an object one is there, and only reading tells which: one at a time.
+                if etags.contains_key(&item.name) {
+                    return Some(self.again(item, "another version of it is being read"));
+                }
+                etags.insert(item.name.clone(), item.etag.clone());
+                None
+            });
             if fate.is_none() {
                 wanted.push(item.clone());
             }
             fates.insert(item, fate.unwrap_or(Fate::Counted));
         }
-        let etags: BTreeMap<String, String> =
-            wanted.iter().map(|item| (item.name.clone(), item.etag.clone())).collect();
         let lacking = self.read(wanted, &mut |engine, batch, read, _| {
             engine.take(batch, read, &etags, now_second);
             Ok(())
@@ -214,11 +232,17 @@ impl Engine {
     pub fn take_findings(&mut self, findings: Vec<Finding>, now_second: i64) {
         let Some(set) = &mut self.book.findings else { return };
         let (mut fresh, mut stale): (Option<Day>, Option<Day>) = (None, None);
+        let mut turned_away = Vec::new();
         for finding in findings {
             let arn = Arc::clone(&finding.arn);
             let before = set.get(&arn).cloned();
-            if matches!(set.upsert(finding), Upsert::Sample | Upsert::Full) {
-                continue;
+            match set.upsert(finding) {
+                Upsert::Sample => continue,
+                Upsert::Full => {
+                    turned_away.push(arn);
+                    continue;
+                }
+                _ => {}
             }
             self.observer.note(&Event::Finding);
             let Some(now) = set.get(&arn).filter(|now| before.as_ref() != Some(*now)) else { continue };
@@ -227,10 +251,10 @@ impl Engine {
             let first = if before.is_none() { &mut fresh } else { &mut stale };
             *first = earlier(*first, Some(Day(from)));
         }
-        if fresh.or(stale).is_none() {
-            return;
-        }
-        let findings = set.clone();
+        let findings = fresh.or(stale).map(|_| set.clone());
+        let detail = format!("{FINDINGS_MAX} findings are held, and no more");
+        turned_away.iter().for_each(|arn| self.refuse(arn, Reason::NoRoom, &detail));
+        let Some(findings) = findings else { return };
         self.live.pipeline.replace_findings(findings);
         let is_past = |from: &Day| self.book.closed.is_some_and(|closed| *from <= closed.day());
         self.stale_from = earlier(self.stale_from, stale.filter(is_past));
@@ -306,16 +330,18 @@ impl Engine {
         &self.book.outbox
     }
 
-    /// Drops the first `alerts` of the outbox: they are confirmed. It is remembered with the next
-    /// checkpoint; until then they may be sent again, under the same ids and revisions.
-    pub fn confirm(&mut self, alerts: usize) {
-        self.book.outbox.drain(..alerts.min(self.book.outbox.len()));
-        self.observer.note(&Event::Published { alerts: alerts as u64 });
+    /// Takes alerts, by id and revision, out of the outbox: nobody need be offered them any more. It is
+    /// remembered with the next checkpoint; until then they may be sent again, under the same ids and
+    /// revisions.
+    pub fn confirm(&mut self, done: &BTreeSet<(String, u32)>) {
+        let before = self.book.outbox.len();
+        self.give_up(done);
+        self.observer.note(&Event::Published { alerts: (before - self.book.outbox.len()) as u64 });
     }
 
-    /// Gives up the first alert of the outbox; see [`Self::refuse`].
-    pub fn drop_first(&mut self) {
-        self.book.outbox.drain(..1.min(self.book.outbox.len()));
+    /// The same with alerts that nobody takes; see [`Self::refuse`].
+    pub fn give_up(&mut self, done: &BTreeSet<(String, u32)>) {
+        self.book.outbox.retain(|alert| !done.contains(&alert.name_and_revision()));
     }
 
     /// Puts something on the list of what was refused, once: its message may come again before it is
@@ -405,16 +431,18 @@ impl Engine {
 
     fn lack(&mut self, item: &Item, lack: &Lack) -> Fate {
         match lack {
-            Lack::Passing(detail) => {
-                self.observer.note(&Event::Again { name: &item.name, detail });
-                Fate::Again
-            }
+            Lack::Passing(detail) => self.again(item, detail),
             // When another version is in its place, the event of that one is on its way.
             Lack::Gone(_, detail) => {
                 self.refuse(&item.name, Reason::Missing, detail);
                 Fate::Refused
             }
         }
+    }
+
+    fn again(&self, item: &Item, detail: &str) -> Fate {
+        self.observer.note(&Event::Again { name: &item.name, detail });
+        Fate::Again
     }
 
     /// Notes how far the stream has come. A name from the future closes nothing.

@@ -1,6 +1,7 @@
 //! The day in hand: the pipeline, the hours that are still open, and how hours close.
 
 use crate::error::Error;
+use crate::limits::{DAY_STATES_BEHIND_MAX, DAY_STATES_MAX};
 use crate::pipeline::Pipeline;
 use crate::source::OBJECT_SECONDS;
 use crate::state::DayState;
@@ -67,6 +68,7 @@ impl Engine {
             self.book.closed = self.book.closed.max(Some(hour));
             if tell.is_now() {
                 self.observer.note(&Event::HourClosed(hour));
+                self.tell_standing();
                 // What a silent day holds is noted when it ends.
                 if !tell.is_silent(hour.day()) {
                     let alerts = self.pool.install(|| self.live.pipeline.alerts_so_far());
@@ -100,7 +102,7 @@ impl Engine {
     /// Tells what days that have ended hold beyond what was told in their hours.
     pub(super) fn tell_ended(&mut self, tell: Tell) {
         for (day, alerts) in self.shelf.take_ended() {
-            self.observer.note(&Event::DayEnded(day, &alerts));
+            self.observer.note(&Event::DayEnded { day, alerts: &alerts, is_again: false });
             self.tell(day, &alerts, tell);
         }
     }
@@ -109,6 +111,13 @@ impl Engine {
         early::settle(&mut self.book, day, alerts);
         let news = outbox::grow(&mut self.book, day, alerts, tell.is_silent(day));
         news.iter().for_each(|alert| self.observer.note(&Event::Told(alert)));
+    }
+
+    /// Tells how the day in hand stands.
+    pub(super) fn tell_standing(&self) {
+        if let Some(standing) = self.live.pipeline.standing() {
+            self.observer.note(&Event::Standing(&standing));
+        }
     }
 
     /// Replaces what the lake says about findings.
@@ -122,7 +131,8 @@ impl Engine {
     /// Forgets the oldest states, and what only they needed.
     fn forget_old_days(&mut self) {
         let book = &mut self.book;
-        let excess = book.days.len().saturating_sub(crate::limits::DAY_STATES_MAX);
+        let kept = if self.is_behind { DAY_STATES_BEHIND_MAX } else { DAY_STATES_MAX };
+        let excess = book.days.len().saturating_sub(kept);
         if excess == 0 {
             return;
         }

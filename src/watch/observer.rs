@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::alert::Alert;
+use crate::pipeline::Standing;
 use crate::record::ReadReport;
 use crate::state::Reason;
 use crate::window::{Day, Hour};
@@ -43,8 +44,15 @@ pub enum Event<'a> {
     },
     /// An hour was closed for the first time.
     HourClosed(Hour),
-    /// A day has ended, with these alerts, sent or not; again after a correction.
-    DayEnded(Day, &'a [Alert]),
+    /// A day has ended, with these alerts, sent or not.
+    DayEnded {
+        /// Which.
+        day: Day,
+        /// Its alerts.
+        alerts: &'a [Alert],
+        /// It had ended before, and was corrected.
+        is_again: bool,
+    },
     /// Days were lived again.
     Corrected {
         /// The first of them.
@@ -80,10 +88,15 @@ pub enum Event<'a> {
         /// Why, one line.
         detail: &'a str,
     },
-    /// Messages were received; the age of the oldest, seconds.
+    /// How the day in hand stands, after an hour has closed and after a start.
+    Standing(&'a Standing),
+    /// Messages were received.
     Received {
         /// How many.
         messages: u64,
+    },
+    /// How long the oldest message waits that is not done, seconds; 0 when none does.
+    QueueLag {
         /// Age, seconds.
         lag_seconds: i64,
     },
@@ -141,7 +154,7 @@ pub struct Sums {
     pub received: u64,
     /// Messages deleted.
     pub deleted: u64,
-    /// Age of the oldest message received last, seconds.
+    /// Age of the oldest message that is not done, seconds.
     pub queue_lag_seconds: i64,
 }
 
@@ -169,7 +182,7 @@ impl Observer for Counts {
             Event::Refused { reason, .. } => sums.refused[*reason as usize] += 1,
             Event::Again { .. } => sums.again += 1,
             Event::HourClosed(_) => sums.hours += 1,
-            Event::DayEnded(..) => sums.days += 1,
+            Event::DayEnded { .. } => sums.days += 1,
             Event::Corrected { objects, .. } => {
                 sums.corrections += 1;
                 sums.reread += objects;
@@ -180,10 +193,9 @@ impl Observer for Counts {
             Event::Checkpoint { .. } => sums.checkpoints += 1,
             Event::Published { alerts } => sums.published += alerts,
             Event::PublishFailed { alerts, .. } => sums.publish_failures += alerts,
-            Event::Received { messages, lag_seconds } => {
-                sums.received += messages;
-                sums.queue_lag_seconds = *lag_seconds;
-            }
+            Event::Standing(_) => {}
+            Event::Received { messages } => sums.received += messages,
+            Event::QueueLag { lag_seconds } => sums.queue_lag_seconds = *lag_seconds,
             Event::Deleted { messages, .. } => sums.deleted += messages,
         }
     }

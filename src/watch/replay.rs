@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::limits::REPLAYS_WITHOUT_MAX;
 use crate::pipeline::{Carried, Pipeline};
 use crate::scan::batch::{Batch, BatchReader, Outcome};
 use crate::scan::{batches, time};
@@ -71,7 +72,7 @@ impl Engine {
         let lacking = self.read(items, &mut |engine, batch, read, next| {
             engine.take_again(batch, read, first, next, target, tell)
         })?;
-        self.settle_lacking(lacking)?;
+        self.settle_lacking(lacking, objects)?;
         if let Some(target) = target {
             self.close_up_to(target, tell)?;
         }
@@ -79,6 +80,8 @@ impl Engine {
         self.dirty_from = None;
         self.stale_from = None;
         self.corrected_second = None;
+        self.unreadable.clear();
+        self.tell_standing();
         match tell {
             Tell::Later => {
                 self.tell_corrections(first);
@@ -131,7 +134,7 @@ impl Engine {
     fn tell_corrections(&mut self, first: Day) {
         let mut days = self.shelf.take_ended();
         for (day, alerts) in &days {
-            self.observer.note(&Event::DayEnded(*day, alerts));
+            self.observer.note(&Event::DayEnded { day: *day, alerts, is_again: true });
         }
         if let Some(day) = self.live.pipeline.day() {
             days.push((day, self.pool.install(|| self.live.pipeline.alerts_so_far())));
@@ -143,15 +146,22 @@ impl Engine {
     }
 
     /// An object of the ledger that is gone cannot count again; one that is out of reach for now
-    /// must.
-    fn settle_lacking(&mut self, lacking: Vec<(Item, Lack)>) -> Result<(), Error> {
+    /// must, unless it stays so while others of the `objects` can be read: then it is that one.
+    fn settle_lacking(&mut self, lacking: Vec<(Item, Lack)>, objects: u64) -> Result<(), Error> {
+        let are_others_there = (lacking.len() as u64) < objects;
+        let mut waits_for = None;
         for (item, lack) in lacking {
             match lack {
                 Lack::Passing(detail) => {
-                    return Err(Error::Service {
-                        message: format!("cannot read {} again: {detail}", item.name),
-                        hint: "what was counted is safe; it is tried again".to_owned(),
-                    });
+                    let replays = self.unreadable.entry(item.name.clone()).or_default();
+                    *replays += 1;
+                    if *replays < REPLAYS_WITHOUT_MAX || !are_others_there {
+                        waits_for.get_or_insert((item.name, detail));
+                        continue;
+                    }
+                    self.book.ledger.remove(&item.name);
+                    let detail = format!("counted before, and cannot be read any more: {detail}");
+                    self.refuse(&item.name, Reason::Missing, &detail);
                 }
                 Lack::Gone(Gone::Missing, detail) => {
                     self.book.ledger.remove(&item.name);
@@ -163,7 +173,12 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+        waits_for.map_or(Ok(()), |(name, detail)| {
+            Err(Error::Service {
+                message: format!("cannot read {name} again: {detail}"),
+                hint: "what was counted is safe; it is tried again".to_owned(),
+            })
+        })
     }
 
     /// The days that an object is part of: by its records, and by its name, because it says that

@@ -14,8 +14,8 @@ use crate::dashboards_support::{
     exposed, folder, grafana, metric_names, panels, queries, variables, widgets,
 };
 use crate::prometheus_support::{Prometheus, free_port, promtool};
-use outflow::baseline::eni::Tier;
 use outflow::detect::Severity;
+use outflow::pipeline::Standing;
 use outflow::record::{ReadReport, SkipReason};
 use outflow::telemetry::{DeliveryOutcome, MessageOutcome, Metrics, ObjectOutcome, Server};
 use serde_json::Value;
@@ -51,18 +51,20 @@ fn live_well(metrics: &Metrics) {
     metrics.messages(MessageOutcome::Deleted, 3);
     metrics.queue_lag(5.0);
     metrics.hour_closed(now as i64 - 3600);
-    metrics.coverage(0.999);
+    metrics.standing(&Standing {
+        seen_share: Some(0.999),
+        tiers: [3, 0, 97],
+        spent_alerts: 2,
+        allowed_alerts: 5.0,
+    });
     metrics.corrected(7);
     metrics.checkpoint_written(now, 20_000);
-    metrics.incident(Severity::High, true);
-    metrics.incident(Severity::Low, false);
+    metrics.told(Severity::High);
+    metrics.kept_back(1);
     metrics.withdrawn();
     metrics.finding();
     metrics.delivered(DeliveryOutcome::Published, 1);
     metrics.outbox(1);
-    metrics.budget(2.0, 5.0);
-    metrics.enis(Tier::Learning, 3);
-    metrics.enis(Tier::Mature, 97);
 }
 
 /// A minute in the life of a watcher that has everything that there is an alert for.
@@ -74,9 +76,9 @@ fn live_sick(metrics: &Metrics) {
     }
     metrics.queue_lag(7200.0);
     metrics.hour_closed(now as i64 - 6 * 3600);
-    metrics.coverage(0.5);
+    metrics.standing(&Standing { seen_share: Some(0.5), ..Standing::default() });
     metrics.checkpoint_written(now - 7200.0, 20_000);
-    metrics.incident(Severity::Critical, true);
+    metrics.told(Severity::Critical);
     metrics.delivered(DeliveryOutcome::Failed, 1);
     metrics.delivered(DeliveryOutcome::Refused, 1);
     metrics.outbox(500);

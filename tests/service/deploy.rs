@@ -141,7 +141,7 @@ fn a_message_that_cannot_be_taken_is_kept_longer_than_the_others() {
     let Some(template) = template() else { return };
     let of = |name: &str| template["Resources"][name]["Properties"].clone();
     let (queue, dead) = (of("Queue"), of("DeadLetters"));
-    assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 5);
+    assert_eq!(queue["RedrivePolicy"]["maxReceiveCount"], 12);
     assert_eq!(
         queue["RedrivePolicy"]["deadLetterTargetArn"],
         json!({ "Fn::GetAtt": ["DeadLetters", "Arn"] })

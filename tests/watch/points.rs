@@ -163,7 +163,7 @@ impl Observer for Watching {
             Event::Counted { .. } => self.0.take("object read"),
             Event::HourClosed(_) => self.0.take("hour closed"),
             Event::Told(_) => self.0.take("put in the outbox"),
-            Event::DayEnded(..) => self.0.take("day and lake written"),
+            Event::DayEnded { .. } => self.0.take("day and lake written"),
             Event::Corrected { .. } => self.0.take("days lived again"),
             Event::Checkpoint { .. } => self.0.take("checkpoint written"),
             _ => {}
@@ -228,7 +228,7 @@ fn keep(camera: &Camera, engine: &mut Engine, in_hand: usize) {
     camera.take("messages deleted");
     camera.change(|roll| roll.remains.sent.extend_from_slice(engine.outbox()));
     camera.take("published");
-    engine.confirm(engine.outbox().len());
+    engine.confirm(&engine.outbox().iter().map(Alert::name_and_revision).collect());
     camera.take("outbox marked");
 }
 

@@ -197,7 +197,7 @@ impl Watcher {
         let engine = self.engine.as_mut().unwrap();
         self.sent.extend_from_slice(engine.outbox());
         if is_confirmed {
-            engine.confirm(engine.outbox().len());
+            engine.confirm(&engine.outbox().iter().map(Alert::name_and_revision).collect());
         }
     }
 

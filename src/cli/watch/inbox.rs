@@ -155,11 +155,14 @@ pub(super) fn is_export_of_findings(key: &str) -> bool {
     key.split_once("AWSLogs/").is_some_and(|(_, below)| below.contains("/GuardDuty/"))
 }
 
-/// Whether the key is where AWS puts the logs of yet another service.
+/// Services whose logs AWS puts beside flow logs.
+const OTHER_SERVICES: [&str; 4] = ["CloudTrail", "CloudTrail-Digest", "Config", "elasticloadbalancing"];
+
+/// Whether the key is where AWS puts the logs of yet another service: below `AWSLogs/`, the folder
+/// after the account, or after organisation and account. Prefixes before it are the customer's own words.
 fn is_other_service(key: &str) -> bool {
-    ["/CloudTrail/", "/CloudTrail-Digest/", "/Config/", "/elasticloadbalancing/"]
-        .iter()
-        .any(|folder| key.contains("AWSLogs/") && key.contains(folder))
+    let Some((_, below)) = key.rsplit_once("AWSLogs/") else { return false };
+    below.split('/').skip(1).take(2).any(|folder| OTHER_SERVICES.contains(&folder))
 }
 
 #[cfg(test)]
@@ -169,7 +172,10 @@ mod tests {
     #[test]
     fn logs_of_other_services_in_the_same_bucket_are_passed_over() {
         assert!(is_other_service("AWSLogs/1/CloudTrail/eu-west-1/2026/01/01/x.json.gz"));
+        assert!(is_other_service("AWSLogs/o-1/1/Config/eu-west-1/2026/1/1/ConfigHistory/x.json.gz"));
         assert!(!is_other_service("AWSLogs/1/vpcflowlogs/eu-west-1/2026/01/01/x.log.gz"));
+        assert!(!is_other_service("team/Config/AWSLogs/1/vpcflowlogs/eu-west-1/2026/01/01/x.log.gz"));
+        assert!(!is_other_service("Config/x.log.gz"));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Observer for Log {
             Event::Again { name, detail } => {
                 tracing::warn!(name = %safe(name), detail = %safe(detail), "to be tried again");
             }
-            Event::DayEnded(day, alerts) => {
+            Event::DayEnded { day, alerts, .. } => {
                 let emitted = alerts.iter().filter(|alert| alert.emitted).count();
                 tracing::info!(day = %day.date(), emitted, "a day has ended");
             }
@@ -85,7 +85,9 @@ impl Observer for Log {
             | Event::Duplicate { .. }
             | Event::Finding
             | Event::Published { .. }
-            | Event::Received { .. } => {}
+            | Event::QueueLag { .. }
+            | Event::Received { .. }
+            | Event::Standing(_) => {}
             Event::Deleted { left, .. } => {
                 if *left > 0 {
                     tracing::warn!(messages = left, "SQS did not delete them; they will come again");
@@ -107,15 +109,17 @@ fn measure(metrics: &Metrics, event: &Event<'_>) {
             Reason::TooLate => metrics.object_not_read(ObjectOutcome::TooLate),
             Reason::NotAnEvent => metrics.messages(MessageOutcome::NotAnEvent, 1),
             Reason::Unpublishable => metrics.delivered(DeliveryOutcome::Refused, 1),
-            // It was read, and that says so.
-            Reason::Damaged => {}
+            // It was read, and that says so; a finding is no object.
+            Reason::Damaged | Reason::NoRoom => {}
         },
         Event::HourClosed(hour) => metrics.hour_closed(hour.end_second()),
-        Event::DayEnded(_, alerts) => {
-            alerts.iter().for_each(|alert| metrics.incident(alert.severity, alert.emitted));
+        Event::Standing(standing) => metrics.standing(standing),
+        Event::DayEnded { alerts, is_again: false, .. } => {
+            metrics.kept_back(alerts.iter().filter(|alert| !alert.emitted).count() as u64);
         }
+        Event::DayEnded { .. } => {}
         Event::Corrected { objects, .. } => metrics.corrected(*objects),
-        Event::Told(_) => {}
+        Event::Told(alert) => metrics.told(alert.severity),
         Event::Withdrawn { .. } => metrics.withdrawn(),
         Event::Finding => metrics.finding(),
         Event::Checkpoint { bytes, outbox } => {
@@ -124,10 +128,8 @@ fn measure(metrics: &Metrics, event: &Event<'_>) {
         }
         Event::Published { alerts } => metrics.delivered(DeliveryOutcome::Published, *alerts),
         Event::PublishFailed { alerts, .. } => metrics.delivered(DeliveryOutcome::Failed, *alerts),
-        Event::Received { messages, lag_seconds } => {
-            metrics.messages(MessageOutcome::Received, *messages);
-            metrics.queue_lag(*lag_seconds as f64);
-        }
+        Event::Received { messages } => metrics.messages(MessageOutcome::Received, *messages),
+        Event::QueueLag { lag_seconds } => metrics.queue_lag(*lag_seconds as f64),
         Event::Deleted { messages, left } => {
             metrics.messages(MessageOutcome::Deleted, *messages);
             metrics.messages(MessageOutcome::DeleteFailed, *left);

@@ -1,30 +1,23 @@
-//! Where alerts leave: the topic and Security Hub, when they were named, and the standard output, a line
-//! each. An alert is printed once it is confirmed, and confirmed once all of them have it.
-
-use std::collections::BTreeMap;
+//! Where alerts leave: the standard output, a line each, the topic and Security Hub, when they were
+//! named. Each gets an alert as soon as it is due, whatever the others do; the alert is kept until all of
+//! them have it.
 
 use crate::alert::Alert;
 use crate::cli::args::WatchArgs;
-use crate::cli::publish::Publisher;
+use crate::cli::publish::{Way, ways};
 use crate::cli::render::json_line;
 use crate::cli::term::Term;
 use crate::config::S3;
 use crate::error::Error;
 use crate::sink::Topic;
 use crate::state::Reason;
-use crate::watch::{Digest, Engine, Event, Observer, Parcel};
+use crate::watch::{Digest, Engine, Event, Observer};
 
-/// Alerts offered to SNS at once.
-const AT_ONCE: usize = 10;
-/// How often SNS may refuse an alert while it takes others, before it is put on the list.
-const REFUSALS_MAX: u32 = 5;
+use super::doors::Doors;
 
 pub(super) struct Outlet {
-    publisher: Publisher,
+    doors: Doors<Way>,
     term: Term,
-    digest: Digest,
-    /// How often each was refused, by id and revision.
-    refusals: BTreeMap<(String, u32), u32>,
 }
 
 impl Outlet {
@@ -35,18 +28,18 @@ impl Outlet {
                 "name a standard topic, or leave --digest out",
             ));
         }
-        let publisher = Publisher::open(&args.publish, aws, term)?;
-        Ok(Self { publisher, term, digest: Digest::new(args.digest.unwrap_or(0)), refusals: BTreeMap::new() })
+        let ways = ways(&args.publish, aws, term)?;
+        Ok(Self { doors: Doors::new(ways, Digest::new(args.digest.unwrap_or(0))), term })
     }
 
     /// Notes at `now_second` whether alerts wait.
     pub(super) fn look(&mut self, outbox: &[Alert], now_second: i64) {
-        self.digest.look(outbox, now_second);
+        self.doors.look(outbox, now_second);
     }
 
-    /// Whether something of `outbox` is to leave at `now_second`.
+    /// Whether something of `outbox` is to leave at `now_second`, for the first time or again.
     pub(super) fn is_due(&self, outbox: &[Alert], now_second: i64) -> bool {
-        self.digest.due(outbox, now_second, false).is_some()
+        self.doors.is_due(outbox, now_second)
     }
 
     /// Offers what is due at `now_second`, in order. What is not taken stays, and is offered with the
@@ -58,109 +51,16 @@ impl Outlet {
         now_second: i64,
         is_last: bool,
     ) -> Result<bool, Error> {
-        self.publisher.try_anew();
-        while let Some(parcel) = self.digest.due(engine.outbox(), now_second, is_last) {
-            let is_taken = match parcel {
-                Parcel::Each(alerts) => self.offer_each(engine, alerts, observer)?,
-                Parcel::Together(alerts) => self.offer_together(engine, alerts, observer)?,
-            };
-            if !is_taken {
-                return Ok(true);
-            }
-            self.digest.left(parcel, engine.outbox());
+        let term = self.term;
+        let mut print = |alerts: &[Alert]| term.print(&alerts.iter().map(json_line).collect::<String>());
+        self.doors.offer(engine.outbox(), now_second, is_last, &mut print)?;
+        for (alerts, detail) in self.doors.refused_now() {
+            observer.note(&Event::PublishFailed { alerts, detail: &detail });
         }
-        Ok(false)
-    }
-
-    /// Offers the first `alerts` of the outbox as digests. Whether SNS took them.
-    fn offer_together(
-        &mut self,
-        engine: &mut Engine,
-        alerts: usize,
-        observer: &dyn Observer,
-    ) -> Result<bool, Error> {
-        let mut left = alerts;
-        while left > 0 {
-            let waiting = engine.outbox()[..left].to_vec();
-            let (count, is_taken) = self.publisher.offer_together(&waiting)?;
-            if !is_taken {
-                if self.note_refusal(&waiting[0], engine, observer) < REFUSALS_MAX {
-                    return Ok(false);
-                }
-                // It may be what the digest holds: each by itself tells which.
-                return self.offer_each(engine, left, observer);
-            }
-            self.confirm(engine, &waiting[..count])?;
-            left -= count;
-        }
-        Ok(true)
-    }
-
-    /// Offers the first `alerts` of the outbox, each as a message. Whether SNS took them.
-    fn offer_each(
-        &mut self,
-        engine: &mut Engine,
-        alerts: usize,
-        observer: &dyn Observer,
-    ) -> Result<bool, Error> {
-        let mut left = alerts;
-        while left > 0 {
-            let waiting: Vec<Alert> = engine.outbox().iter().take(left.min(AT_ONCE)).cloned().collect();
-            if self.publisher.offer(&waiting)? {
-                self.confirm(engine, &waiting)?;
-                left -= waiting.len();
-                continue;
-            }
-            // Some of them were refused, and nobody says which: one by one.
-            let first = std::slice::from_ref(&waiting[0]);
-            self.publisher.try_anew();
-            if self.publisher.offer(first)? {
-                self.confirm(engine, first)?;
-                left -= 1;
-                continue;
-            }
-            let refused = self.note_refusal(&waiting[0], engine, observer);
-            let is_hopeless = refused >= REFUSALS_MAX && self.takes_others(&waiting[1..])?;
-            if !is_hopeless {
-                return Ok(false);
-            }
-            let detail = self.publisher.last_fault().unwrap_or_default();
-            engine.refuse(&waiting[0].id, Reason::Unpublishable, &detail);
-            self.publisher.forget(&waiting[..1]);
-            engine.drop_first();
-            left -= 1;
-        }
-        Ok(true)
-    }
-
-    /// Notes and tells that SNS refused `alert`. How often it did.
-    fn note_refusal(&mut self, alert: &Alert, engine: &Engine, observer: &dyn Observer) -> u32 {
-        let refused = self.refusals.entry((alert.id.clone(), alert.revision)).or_default();
-        *refused += 1;
-        let detail = self.publisher.last_fault().unwrap_or_default();
-        observer.note(&Event::PublishFailed { alerts: engine.outbox().len() as u64, detail: &detail });
-        *refused
-    }
-
-    /// Whether SNS takes the next alert: then it is the refused one, not the way, that is wrong.
-    fn takes_others(&mut self, others: &[Alert]) -> Result<bool, Error> {
-        self.publisher.try_anew();
-        match others.first() {
-            Some(other) => self.publisher.offer(std::slice::from_ref(other)),
-            None => Ok(false),
-        }
-    }
-
-    fn confirm(&mut self, engine: &mut Engine, alerts: &[Alert]) -> Result<(), Error> {
-        let lines: String = alerts.iter().map(json_line).collect();
-        self.term.print(&lines)?;
-        for alert in alerts {
-            if let Some(why) = self.publisher.never_taken(alert) {
-                engine.refuse(&alert.id, Reason::Unpublishable, &why);
-            }
-        }
-        self.publisher.forget(alerts);
-        engine.confirm(alerts.len());
-        Ok(())
+        let settled = self.doors.settle(engine.outbox());
+        settled.missed.iter().for_each(|(id, why)| engine.refuse(id, Reason::Unpublishable, why));
+        engine.confirm(&settled.told);
+        engine.give_up(&settled.untold);
+        Ok(self.doors.has_left())
     }
 }

@@ -52,6 +52,8 @@ pub struct Received {
     pub body: String,
     /// When it was sent, Unix seconds, when told.
     pub sent_second: Option<i64>,
+    /// How often it was received, this time included.
+    pub receipts: u32,
 }
 
 /// A message in hand.
@@ -124,7 +126,8 @@ impl Queue {
             .max_number_of_messages(BATCH as i32)
             .wait_time_seconds(wait_seconds.clamp(0, WAIT_SECONDS_MAX))
             .visibility_timeout(i32::from(self.hidden_seconds))
-            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
         let answer = aws::runtime()?.block_on(async {
             tokio::select! {
                 answer = request.send() => Some(answer),
@@ -137,11 +140,12 @@ impl Queue {
         let mut received = Vec::new();
         for message in answer.messages.unwrap_or_default() {
             let (Some(id), Some(receipt)) = (message.message_id, message.receipt_handle) else { continue };
-            let sent = message.attributes.as_ref();
-            let sent = sent.and_then(|all| all.get(&MessageSystemAttributeName::SentTimestamp));
-            let sent_second = sent.and_then(|text| text.parse::<i64>().ok()).map(|ms| ms.div_euclid(1000));
+            let told = |name| message.attributes.as_ref()?.get(&name)?.parse::<i64>().ok();
+            let sent_second = told(MessageSystemAttributeName::SentTimestamp).map(|ms| ms.div_euclid(1000));
+            let receipts = told(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1);
+            let receipts = u32::try_from(receipts).unwrap_or(1);
             hands.insert(id.clone(), Hand { receipt, since: Instant::now() });
-            received.push(Received { id, body: message.body.unwrap_or_default(), sent_second });
+            received.push(Received { id, body: message.body.unwrap_or_default(), sent_second, receipts });
         }
         Ok(received)
     }
@@ -151,16 +155,18 @@ impl Queue {
         lock(&self.hands).len()
     }
 
-    /// Deletes messages. Those that SQS does not take back now stay in hand; gives how many.
+    /// Deletes messages. Those that SQS does not take back now stay in hand, those whose receipt is too
+    /// old will come again; gives how many of both.
     ///
     /// # Errors
     /// When the queue cannot be reached, or does not allow it.
     pub fn delete(&self, ids: &[String]) -> Result<usize, Error> {
         let mut left: Vec<String> = ids.to_vec();
+        let mut outdated = 0;
         for attempt in 1..=DELETE_ATTEMPTS {
             let mut refused = Vec::new();
             for batch in left.chunks(BATCH) {
-                refused.extend(self.delete_batch(batch)?);
+                refused.extend(self.delete_batch(batch, &mut outdated)?);
             }
             left = refused;
             if left.is_empty() {
@@ -168,11 +174,11 @@ impl Queue {
             }
             aws::runtime()?.block_on(tokio::time::sleep(aws::backoff(ANSWER_WITHIN, attempt)));
         }
-        Ok(left.len())
+        Ok(left.len() + outdated)
     }
 
-    /// Deletes up to ten messages; gives those that were refused.
-    fn delete_batch(&self, ids: &[String]) -> Result<Vec<String>, Error> {
+    /// Deletes up to ten messages; gives those that were refused for now, and counts the `outdated`.
+    fn delete_batch(&self, ids: &[String], outdated: &mut usize) -> Result<Vec<String>, Error> {
         let entries: Vec<DeleteMessageBatchRequestEntry> = {
             let hands = lock(&self.hands);
             let of = |(at, id): (usize, &String)| {
@@ -193,8 +199,9 @@ impl Queue {
         let mut refused = Vec::new();
         for failed in answer.failed() {
             let id = failed.id().parse::<usize>().ok().and_then(|at| ids.get(at));
-            if let Some(id) = id.filter(|_| !failed.sender_fault()) {
-                refused.push(id.clone());
+            match id {
+                Some(id) if !failed.sender_fault() => refused.push(id.clone()),
+                _ => *outdated += 1,
             }
         }
         let mut hands = lock(&self.hands);
