@@ -77,8 +77,8 @@ impl Error {
                 Some("check the spelling; quote globs so that outflow expands them".to_owned())
             }
             Self::Exists(_) => Some("choose another name, or add --force to replace it".to_owned()),
-            Self::Lake(crate::lake::LakeError::Remote(error)) => error.hint(),
-            Self::Read { .. } | Self::Write { .. } | Self::Lake(_) | Self::Stored { .. } => None,
+            Self::Lake(error) => error.hint(),
+            Self::Read { .. } | Self::Write { .. } | Self::Stored { .. } => None,
         }
     }
 

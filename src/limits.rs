@@ -190,9 +190,13 @@ pub const S3_UPLOADS_MAX: usize = 8;
 /// What a scan has computed and its lake has not written yet, bytes of flows and of snapshots as text:
 /// hours of a thousand interfaces, so that scoring goes on while a disk is waited for.
 pub const LAKE_WAITING_BYTES_MAX: usize = 8 << 20;
-/// Beginnings and ends of days whose files are complete and wait to be shown: a few, so that making files
-/// does not wait for a disk, and a slow one holds up the rest.
+/// Days whose files are complete and wait to be shown: a few, so that making files does not wait for a
+/// disk, and a slow one holds up the rest.
 pub const LAKE_SHOWING_MAX: usize = 4;
+/// How much shorter than that of the lake's day the past of a scan may be that has more objects of the day,
+/// seconds: a day that a scan ended in is completed by the one of the next day, whose window has moved with
+/// it, or of the day after that.
+pub const LAKE_GROWN_DAY_SLACK_SECONDS: i64 = 2 * 86_400;
 /// Files of a lake brought to disk at a time.
 pub const LAKE_SYNCS_MAX: usize = 16;
 /// Largest object of a watcher's state, bytes: it is held whole.

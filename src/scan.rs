@@ -17,6 +17,7 @@ use crate::alert::Alert;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
+use crate::guardduty::Correlated;
 use crate::net::{InternalNetworks, PrefixTable};
 use crate::pipeline::Pipeline;
 use crate::record::ColumnPlan;
@@ -42,6 +43,9 @@ pub struct ScanOptions {
     pub threads: usize,
     /// Root of the lake to write, a folder or `s3://bucket/prefix`; `None`: none is written.
     pub lake: Option<PathBuf>,
+    /// Whether days of the lake are replaced that were made from more objects, or a longer past, than
+    /// this scan has of them; else they stay as they are.
+    pub replace_days: bool,
     /// GuardDuty's findings; `None`: none were given, which is not the same as that there are none.
     pub findings: Option<FindingObjects>,
 }
@@ -135,7 +139,7 @@ fn scan_here(
     if let Some(findings) = &options.findings {
         pipeline = pipeline.with_findings(findings.set.clone());
     }
-    let mut writer = Writer::new(options.lake.as_deref(), &config.s3, on_alerts, survey)?;
+    let mut writer = Writer::new(options, &config.s3, on_alerts, survey)?;
     let mut open = OpenHours::default();
     let mut seen = Seen::default();
     let mut delivered = Delivered::default();
@@ -178,13 +182,16 @@ fn scan_here(
     pipeline.close_up_to(&mut open, Hour(u32::MAX), &mut writer)?;
     let tally = pipeline.finish(&mut writer)?;
     if let (Some(lake), Some(_)) = (writer.finish_lake()?, &options.findings) {
-        lake.write_findings(&tally.findings)?;
+        // What stays names the alerts that stay.
+        let is_written = |given: &&Correlated| !writer.kept_days.contains(&given.day());
+        lake.write_findings(tally.findings.iter().filter(is_written))?;
     }
     if let Some(findings) = &options.findings {
         seen.take_findings(findings, &tally);
     }
     seen.take_tally(&tally, seconds, &delivered);
-    Ok(ScanReport { seen, found: writer.found, suppressed: writer.suppressed })
+    let Writer { found, suppressed, kept_days, .. } = writer;
+    Ok(ScanReport { seen, found, suppressed, kept_days })
 }
 
 /// The time in an object's name, Unix seconds.

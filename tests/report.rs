@@ -9,10 +9,15 @@ use std::fs;
 
 use command_support::bare;
 use outflow::detect::Settings;
+use outflow::lake::Lake;
+use outflow::limits::REPORT_HEAT_HOURS_MAX;
 use outflow::report::{Model, ReportOptions, gather, html};
 use predicates::prelude::*;
 use report_support::{ACCOUNT, DAY, REGION, agreeing, alert, eni, fleet, hostile, hostile_lake, lake, names};
 use serde_json::Value;
+
+const LINES: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
+                     start end action log-status\n";
 
 fn all(lake: &outflow::lake::Lake) -> Model {
     gather(lake, &Settings::default(), &ReportOptions::default()).unwrap()
@@ -207,4 +212,40 @@ fn the_verb_writes_a_file_and_never_over_another() {
         .stderr(predicate::str::contains("no incident"));
     report(&["-o", "x.html", "--from", "2030-01-01"]).assert().code(2);
     assert!(!dir.path().join("x.html").exists(), "nothing is left of a report that failed");
+}
+
+/// The last hour with records may lie long before the end asked for.
+#[test]
+fn a_time_that_ends_before_the_hours_of_its_last_day_is_reported_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, last) = (1_772_323_200, 1_772_323_200 + 30 * 86_400 + 18 * 3600);
+    let line = |second: i64| {
+        format!("2 {ACCOUNT} eni-1 10.0.0.5 203.0.113.9 49152 443 6 1 9 {second} {} ACCEPT OK\n", second + 9)
+    };
+    fs::write(dir.path().join("a.log"), LINES.to_owned() + &line(first) + &line(last)).unwrap();
+    bare(dir.path()).args(["scan", "a.log", "--lake", "lake"]).assert().success();
+    let report = |to: &str| {
+        let mut command = bare(dir.path());
+        command.args(["report", "lake", "--force", "--to", to]);
+        command
+    };
+    report("2026-03-31T12:00:00Z").assert().success();
+    report("2026-04-01").assert().success();
+    let lake = Lake::open(dir.path().join("lake")).unwrap();
+    let heat = |to_second| {
+        let options = ReportOptions { to_second, ..ReportOptions::default() };
+        let fleet = gather(&lake, &Settings::default(), &options).unwrap().fleet;
+        (fleet.heat_hours, fleet.heat[0].sent.iter().flatten().count())
+    };
+    assert_eq!([heat(Some(last - 3600)), heat(None)], [(1, 1), (REPORT_HEAT_HOURS_MAX, 1)]);
+}
+
+#[test]
+fn hours_under_another_date_are_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    fleet(&dir.path().join("lake"));
+    let coverage = dir.path().join(format!("lake/coverage/account={ACCOUNT}/region={REGION}"));
+    fs::rename(coverage.join(format!("date={}", DAY.date())), coverage.join("date=2031-01-01")).unwrap();
+    let told = predicate::str::contains("an hour is of another day");
+    bare(dir.path()).args(["report", "lake"]).assert().code(2).stderr(told);
 }

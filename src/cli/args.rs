@@ -20,8 +20,8 @@ Exit codes:
   0    done
   1    done, and --fail-on was given and reached, or a replayed alert differs
   2    usage or configuration error, or an input or output that cannot be opened
-  3    finished but partial: objects failed or could not be listed, a limit cost detail,
-       or alerts could not be published
+  3    finished but partial: objects failed or could not be listed, no line in them could be
+       read, a limit cost detail, or alerts could not be published
   130  interrupted; what was seen until then is reported
 
 Every flag has an environment twin: --fail-on is OUTFLOW_FAIL_ON.
@@ -151,6 +151,10 @@ pub(super) struct ScanArgs {
     /// Also write Parquet summaries to this folder, or to `s3://BUCKET/PREFIX`
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
+    /// Also replace days of the lake that were made from more objects, or a longer past, than this
+    /// scan reads; without it they stay as they are, and the summary names them
+    #[arg(long, env = "OUTFLOW_REPLACE_DAYS", value_parser = FalseyValueParser::new())]
+    pub(super) replace_days: bool,
     /// GuardDuty's findings: files, folders, quoted globs or `s3://BUCKET/PREFIX` with what it
     /// exports, events, or what `aws guardduty get-findings` prints; or `guardduty://[REGION]`, to
     /// ask it; overrides the configuration

@@ -67,6 +67,7 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
         to: None,
         threads: all_threads(),
         lake: Some(lake.clone()),
+        replace_days: false,
         findings: Some(read_finding_objects(&listed(&findings)?)),
     };
     let objects = listed(&root.join("AWSLogs"))?;

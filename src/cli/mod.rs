@@ -25,6 +25,7 @@ mod suppress;
 mod tables;
 mod term;
 mod text;
+mod unread;
 #[cfg(feature = "aws")]
 mod watch;
 #[cfg(not(feature = "aws"))]

@@ -87,8 +87,9 @@ impl Printer {
         if std::mem::replace(&mut self.has_header, true) { Ok(()) } else { self.output.write(&header()) }
     }
 
-    /// Prints what waited for the end and puts a file in its place.
-    pub(super) fn finish(mut self) -> Result<(), Error> {
+    /// Prints what waited for the end and puts a file in its place, unless the scan was stopped
+    /// before its end.
+    pub(super) fn finish(mut self, stopped: bool) -> Result<(), Error> {
         if let Some(error) = self.left {
             return Err(error);
         }
@@ -105,6 +106,6 @@ impl Printer {
             self.term.must_say(&format!("warning: {alerts} left out of the findings: {}", Unplaced::CAUSE));
             self.term.must_say(&format!("{BOLD}hint:{BOLD:#} {}", Unplaced::REMEDY));
         }
-        self.output.finish()
+        self.output.end(stopped, self.term)
     }
 }

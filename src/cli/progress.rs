@@ -1,6 +1,7 @@
 //! How far the work is: a bar on a terminal, a line now and then elsewhere. Also where Ctrl-C
 //! arrives: once stops cleanly, twice leaves.
 
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,10 @@ pub(super) fn catch_interrupts() {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
+        // A bar leaves its line open.
+        let start = if Term::stderr_is_terminal() { "\n" } else { "" };
+        let words = format!("{start}stopping after what is in hand; a second Ctrl-C leaves at once\n");
+        drop(io::stderr().write_all(words.as_bytes()));
     });
 }
 

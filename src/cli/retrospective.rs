@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::args::{Format, ScanArgs};
 use super::progress::{self, Meter};
 use super::render::{WIDTH, csv_row, defused, service};
-use super::summary::seen_only;
+use super::summary::{kept_days, seen_only};
 use super::term::{BOLD, DIM, Output, Term};
 use super::text::{bytes, fit, plural, safe, wrap};
 use super::when::minute_of;
@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::retrospective::Ranked;
 use crate::scan::{ObjectRef, ScanOptions, Seen, scan_retrospective};
+use crate::source::Pruned;
 
 /// Columns before the second and further lines of a destination.
 const INDENT: usize = 6;
@@ -50,6 +51,7 @@ const HEADER: [&str; 21] = [
 pub(super) fn run(
     args: &ScanArgs,
     objects: Vec<ObjectRef>,
+    pruned: Pruned,
     config: &Config,
     options: &ScanOptions,
     term: Term,
@@ -61,13 +63,14 @@ pub(super) fn run(
     let start = progress::now();
     let scanned = scan_retrospective(objects, config, options, &meter);
     meter.finish();
-    let (report, survey) = scanned?;
+    let (mut report, survey) = scanned?;
+    report.seen.objects_of_other_time = pruned.objects;
     let took = progress::now().duration_since(start);
     let left_out = survey.left_out();
     let ranked = survey.rank(usize::from(args.per_eni));
     output.write(&render(&ranked))?;
-    output.finish()?;
-    term.say(&seen_only(&report.seen, took, term.verbose));
+    output.end(report.seen.stopped, term)?;
+    term.say(&(seen_only(&report.seen, took, term.verbose) + &kept_days(&report.kept_days)));
     let number = plural(ranked.len() as u64, "destination");
     let mut words = format!("{number} ranked. {NO_CLAIM}");
     if left_out > 0 {

@@ -13,6 +13,7 @@ use super::retrospective;
 use super::summary::summary;
 use super::term::Term;
 use super::text::{bytes, plural, safe};
+use super::unread;
 use super::when::minute;
 use crate::alert::Severity;
 use crate::config::{Config, S3};
@@ -20,8 +21,8 @@ use crate::error::Error;
 use crate::scan::{OnAlerts, ScanOptions, ScanReport, scan};
 use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, Source};
 
-/// Exit code when objects failed or could not be listed, a limit cost detail, or alerts were not
-/// delivered.
+/// Exit code when objects failed or could not be listed, nothing in them could be read, a limit cost
+/// detail, or alerts were not delivered.
 const PARTIAL: u8 = 3;
 
 pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
@@ -31,6 +32,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     let mut listing = source::list(&local)?;
     let (from, to) = time_range(args, &listing.objects, &remote)?;
     remote.list(from, to, &mut listing)?;
+    let covered = covered(&listing.objects);
     let pruned = source::prune(&mut listing.objects, from, to);
     report_listing(&listing, term);
     let finding_paths = if args.guardduty.is_empty() { &config.input.guardduty } else { &args.guardduty };
@@ -49,16 +51,22 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         term.print(&text)?;
         return Ok(if unreadable { PARTIAL } else { 0 });
     }
+    if listing.objects.is_empty() && pruned.objects > 0 {
+        return Err(none_of_that_time(covered));
+    }
     let config = with_overrides(args, config, aws.clone());
+    let has_format = config.input.format_fields.is_some();
     if args.retrospective {
         let options = ScanOptions {
             from,
             to,
             threads: args.threads.map_or_else(all_threads, usize::from),
             lake: args.lake.clone(),
+            replace_days: args.replace_days,
             findings: None,
         };
-        let seen = retrospective::run(args, listing.objects, &config, &options, term)?;
+        let seen = retrospective::run(args, listing.objects, pruned, &config, &options, term)?;
+        unread::warn(&seen, has_format, term);
         return Ok(exit_code(&ScanReport { seen, ..ScanReport::default() }, None, unreadable));
     }
     let mut publisher = Publisher::open(&args.publish, &aws, term)?;
@@ -68,6 +76,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         to,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
+        replace_days: args.replace_days,
         findings: findings.read()?,
     };
     let scanned = measured_scan(listing.objects, &config, &options, term, &mut |found| {
@@ -75,9 +84,11 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         let printed = printer.take(found);
         publisher.take(found).and(printed)
     });
-    let printed = scanned.and_then(|(report, took)| {
-        printer.finish()?;
+    let printed = scanned.and_then(|(mut report, took)| {
+        report.seen.objects_of_other_time = pruned.objects;
+        printer.finish(report.seen.stopped)?;
         term.say(&summary(&report, took, term.verbose));
+        unread::warn(&report.seen, has_format, term);
         Ok(report)
     });
     let is_delivered = publisher.finish(term);
@@ -146,6 +157,22 @@ fn time_range(
     }
 }
 
+/// The time that the names of objects span, Unix seconds, half open.
+fn covered(objects: &[ObjectRef]) -> Option<(i64, i64)> {
+    let first = objects.iter().filter_map(|object| object.key.as_ref()).map(|key| key.time_second).min();
+    first.zip(source::newest_end_second(objects))
+}
+
+fn none_of_that_time(covered: Option<(i64, i64)>) -> Error {
+    let span = covered
+        .map(|(first, end)| format!(": they cover {} to {} UTC", minute(first), minute(end)))
+        .unwrap_or_default();
+    Error::usage(
+        format!("no object of the inputs lies in that time{span}"),
+        "give another --from and --to; --dry-run shows what they leave",
+    )
+}
+
 fn report_listing(listing: &Listing, term: Term) {
     if listing.repeated > 0 {
         term.say(&format!("note: {} given more than once, read once", plural(listing.repeated, "input")));
@@ -199,10 +226,11 @@ fn plan(listing: &Listing, pruned: Pruned, from: Option<i64>, to: Option<i64>) -
 
 fn exit_code(report: &ScanReport, fail_on: Option<Severity>, something_missing: bool) -> u8 {
     let seen = &report.seen;
+    let is_partial = seen.objects_failed > 0 || seen.rolled_up_eni_hours > 0 || unread::reads_nothing(seen);
     match fail_on {
         _ if seen.stopped => INTERRUPTED,
         Some(least) if report.found.reaches(least) => 1,
-        _ if seen.objects_failed > 0 || seen.rolled_up_eni_hours > 0 || something_missing => PARTIAL,
+        _ if is_partial || something_missing => PARTIAL,
         _ => 0,
     }
 }

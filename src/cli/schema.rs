@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::term::Term;
 use super::when::When;
 use crate::error::Error;
-use crate::lake::{TABLES, Table};
+use crate::lake::{Lake, TABLES, Table};
 use crate::schema::{self, AthenaOptions};
 
 /// Where a lake in S3 might lie, for those who edit the DDL.
@@ -70,6 +70,10 @@ pub(super) fn run(verb: &SchemaVerb, term: Term) -> Result<u8, Error> {
         SchemaVerb::Duckdb(args) => {
             let location = args.lake.trim_end_matches('/');
             let root = Path::new(location);
+            // An empty folder may become a lake, one with other things in it is a slip.
+            if root.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+                Lake::check(root)?;
+            }
             // What lies elsewhere, or is still to be written, is taken to be complete.
             let is_there = |table: &Table| !root.is_dir() || root.join(table.name).is_dir();
             term.print(&schema::duckdb(&TABLES, location, is_there))?;

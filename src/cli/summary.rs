@@ -8,10 +8,12 @@ use std::time::Duration;
 use super::render::WIDTH;
 use super::term::BOLD;
 use super::text::{bytes, count, plural, safe, wrap};
+use super::unread::reads_nothing;
 use super::when::minute;
 use crate::alert::Severity;
 use crate::record::{SkipReason, SkipSample};
 use crate::scan::{ScanReport, Seen, SeenFindings};
+use crate::window::Day;
 
 /// Failed objects and unknown columns named unless all are asked for.
 const NAMED_MAX: usize = 5;
@@ -20,7 +22,7 @@ const INDENT: usize = 11;
 /// The summary of a scan that took `took`. `all` names every failed object and unknown column.
 pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String {
     let seen = &report.seen;
-    let mut out = seen_only(seen, took, all);
+    let mut out = seen_only(seen, took, all) + &kept_days(&report.kept_days);
     if report.found.suppressed > 0 {
         let hits = report.suppressed.iter().map(|(id, hits)| format!("{id} {}", count(*hits)));
         let hits = hits.collect::<Vec<_>>().join(", ");
@@ -47,6 +49,11 @@ pub(super) fn seen_only(seen: &Seen, took: Duration, all: bool) -> String {
     let mut out = format!("{BOLD}Seen{BOLD:#}\n");
     line(&mut out, "objects", &objects(seen));
     line(&mut out, "records", &records(seen, took));
+    if seen.late_records > seen.records / 2 {
+        let late = "most records came in objects named long after their hour had ended (30 minutes, or \
+                    --lateness), so they are in no sums; where all is delivered so late: --lateness 6h";
+        line(&mut out, "late", late);
+    }
     line(&mut out, "hours", &hours(seen));
     line(&mut out, "ENIs", &enis(seen));
     let traffic =
@@ -70,6 +77,23 @@ pub(super) fn seen_only(seen: &Seen, took: Duration, all: bool) -> String {
     out
 }
 
+/// Days of the lake that were not written; nothing when all were.
+pub(super) fn kept_days(days: &[Day]) -> String {
+    let mut out = String::new();
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return out };
+    let which = if first == last {
+        format!("1 day as it was ({})", first.date())
+    } else {
+        format!("{} as they were ({} to {})", plural(days.len() as u64, "day"), first.date(), last.date())
+    };
+    let text = format!(
+        "kept {which}: made from more objects or a longer past; --replace-days writes {} anyway",
+        if days.len() == 1 { "it" } else { "them" }
+    );
+    line(&mut out, "lake", &text);
+    out
+}
+
 fn line(out: &mut String, name: &str, value: &str) {
     let wrapped = wrap(&safe(value), WIDTH, INDENT);
     let name = format!("  {name:<9}");
@@ -82,6 +106,9 @@ fn objects(seen: &Seen) -> String {
         let _ = write!(text, ", {} of text", bytes(seen.text_bytes));
     }
     let _ = write!(text, "), {} failed", count(seen.objects_failed));
+    if seen.objects_of_other_time > 0 {
+        let _ = write!(text, ", {} outside the time asked for", count(seen.objects_of_other_time));
+    }
     if seen.stopped {
         text.push_str("; stopped before the end");
     }
@@ -205,6 +232,9 @@ fn named(out: &mut String, name: &str, number: u64, items: impl ExactSizeIterato
 
 fn found(report: &ScanReport) -> String {
     let (seen, found) = (&report.seen, &report.found);
+    if reads_nothing(seen) && found.emitted() == 0 {
+        return "nothing could be read, so nothing is known".to_owned();
+    }
     let back = if found.kept_back > 0 {
         format!("; {} kept back (--all shows them)", plural(found.kept_back, "weaker incident"))
     } else {
@@ -239,6 +269,15 @@ mod tests {
         };
         assert!(text(3, 0).contains("still learning") && text(3, 0).contains("--retrospective"));
         assert!(!text(3, 1).contains("--retrospective") && !text(0, 0).contains("--retrospective"));
+    }
+
+    #[test]
+    fn mostly_late_says_what_late_means_and_what_to_do() {
+        let text = |late_records| {
+            let seen = Seen { records: 10, late_records, ..Seen::default() };
+            seen_only(&seen, Duration::from_secs(1), false)
+        };
+        assert!(text(6).contains("--lateness") && !text(5).contains("--lateness"));
     }
 
     fn report() -> ScanReport {

@@ -8,6 +8,7 @@ use anstream::{AutoStream, ColorChoice, StripStream};
 use anstyle::{AnsiColor, Style};
 
 use super::args::{Color, Common};
+use super::text::safe;
 use crate::alert::Severity;
 use crate::error::Error;
 
@@ -174,6 +175,28 @@ impl Output {
         }
     }
 
+    /// Writes what is still buffered and leaves a file under the name that it has until it is
+    /// complete, which is given: what is cut off must not pass for all.
+    pub(super) fn leave(mut self) -> Result<Option<PathBuf>, Error> {
+        self.flush()?;
+        match &mut self {
+            Self::Stdout(_) => Ok(None),
+            Self::File { partial, .. } => Ok(partial.take()),
+        }
+    }
+
+    /// Finishes, or leaves what was stopped before the end and says where it is.
+    pub(super) fn end(self, stopped: bool, term: Term) -> Result<(), Error> {
+        if !stopped {
+            return self.finish();
+        }
+        if let Some(partial) = self.leave()? {
+            let text = format!("interrupted: what was found until then is in {}", partial.display());
+            term.must_say(&format!("{RED}warning:{RED:#} {}", safe(&text)));
+        }
+        Ok(())
+    }
+
     fn failed(&self, source: io::Error) -> Error {
         match self {
             Self::Stdout(_) => write_error("stdout", source),
@@ -229,5 +252,10 @@ mod tests {
         drop(abandoned);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc\n", "an abandoned output changes nothing");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let mut stopped = Output::open(Some(&path), true, PLAIN).unwrap();
+        stopped.write("e").unwrap();
+        let partial = stopped.leave().unwrap().unwrap();
+        assert_eq!(std::fs::read_to_string(partial).unwrap(), "e");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc\n", "nor does one that was stopped");
     }
 }

@@ -93,6 +93,13 @@ pub struct Correlated {
     pub alerts: BTreeSet<Arc<str>>,
 }
 
+impl Correlated {
+    /// The day on which the finding was last seen.
+    pub fn day(&self) -> Day {
+        Hour::of_second(self.finding.last_second).day()
+    }
+}
+
 impl Correlation {
     /// Beside these findings.
     pub fn new(findings: FindingSet) -> Self {

@@ -2,8 +2,10 @@
 //! damaged, which is an error with its path, never a panic.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,15 +20,21 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::error::LakeError;
-use super::file::FILE_NAME;
+use super::file::{FILE_NAME, Staged};
+use crate::limits::SNAPSHOT_ROWS_AT_ONCE;
 
 /// Rows decoded at once.
 const READ_ROWS: usize = 8_192;
+/// Columns of which a row can hold as much as thousands of rows of others.
+const LARGE: [&str; 2] = ["state", "json"];
+/// Rows decoded at once where those are read: Arrow's offsets end at 2 GiB.
+const READ_LARGE_ROWS: usize = SNAPSHOT_ROWS_AT_ONCE;
 
 /// The batches of one file.
 pub struct TableReader {
     path: Arc<PathBuf>,
-    batches: ParquetRecordBatchReader,
+    /// `None` when a part could not be read.
+    batches: Option<ParquetRecordBatchReader>,
 }
 
 impl TableReader {
@@ -43,26 +51,44 @@ impl TableReader {
         only: &[&str],
         enis: Option<&Arc<BTreeSet<Arc<str>>>>,
     ) -> Result<Option<Self>, LakeError> {
-        let path = dir.join(FILE_NAME);
+        Self::open_file(dir.join(FILE_NAME), only, enis)
+    }
+
+    /// The same of a file that is complete and not in its place yet.
+    pub(super) fn open_staged(staged: &Staged, only: &[&str]) -> Result<Option<Self>, LakeError> {
+        Self::open_file(staged.made_at().to_owned(), only, None)
+    }
+
+    fn open_file(
+        path: PathBuf,
+        only: &[&str],
+        enis: Option<&Arc<BTreeSet<Arc<str>>>>,
+    ) -> Result<Option<Self>, LakeError> {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LakeError::io("read", &path)(error)),
         };
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::try_new(file).map_err(LakeError::damaged(&path))?;
-        if !only.is_empty() {
-            let mask = ProjectionMask::columns(builder.parquet_schema(), only.iter().copied());
-            builder = builder.with_projection(mask);
-        }
-        if let Some(enis) = enis {
-            let mask = ProjectionMask::columns(builder.parquet_schema(), ["eni"]);
-            let enis = Arc::clone(enis);
-            let wanted = ArrowPredicateFn::new(mask, move |batch| rows_of(&batch, &enis));
-            builder = builder.with_row_filter(RowFilter::new(vec![Box::new(wanted)]));
-        }
-        let batches = builder.with_batch_size(READ_ROWS).build().map_err(LakeError::damaged(&path))?;
-        Ok(Some(Self { path: Arc::new(path), batches }))
+        let batches = undisturbed(&path, || {
+            let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            if !only.is_empty() {
+                let mask = ProjectionMask::columns(builder.parquet_schema(), only.iter().copied());
+                builder = builder.with_projection(mask);
+            }
+            if let Some(enis) = enis {
+                let mask = ProjectionMask::columns(builder.parquet_schema(), ["eni"]);
+                let enis = Arc::clone(enis);
+                let wanted = ArrowPredicateFn::new(mask, move |batch| rows_of(&batch, &enis));
+                builder = builder.with_row_filter(RowFilter::new(vec![Box::new(wanted)]));
+            }
+            let is_read = |name: &&str| only.is_empty() || only.contains(name);
+            let is_large = LARGE
+                .iter()
+                .filter(|name| is_read(name))
+                .any(|name| builder.schema().column_with_name(name).is_some());
+            builder.with_batch_size(if is_large { READ_LARGE_ROWS } else { READ_ROWS }).build()
+        })?;
+        Ok(Some(Self { path: Arc::new(path), batches: Some(batches) }))
     }
 
     /// The file read.
@@ -75,9 +101,20 @@ impl Iterator for TableReader {
     type Item = Result<Columns, LakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.batches.next()?;
-        let batch = batch.map_err(LakeError::damaged(&self.path));
+        let batches = self.batches.as_mut()?;
+        let batch = undisturbed(&self.path, || batches.next().transpose()).transpose()?;
+        if batch.is_err() {
+            self.batches = None;
+        }
         Some(batch.map(|batch| Columns { path: Arc::clone(&self.path), batch }))
+    }
+}
+
+/// What the decoder gives. It takes some damage for its own mistake, and panics.
+fn undisturbed<T, E: Display>(path: &Path, decode: impl FnOnce() -> Result<T, E>) -> Result<T, LakeError> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(decoded) => decoded.map_err(LakeError::damaged(path)),
+        Err(_) => Err(LakeError::damaged(path)("it cannot be decoded")),
     }
 }
 

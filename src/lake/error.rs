@@ -28,7 +28,7 @@ pub enum LakeError {
         path: PathBuf,
     },
     /// There is no lake to read.
-    #[error("{} is not a lake directory; name the directory that a scan was given as --lake", path.display())]
+    #[error("{} is not a lake", path.display())]
     NotALake {
         /// The directory.
         path: PathBuf,
@@ -42,7 +42,7 @@ pub enum LakeError {
         detail: String,
     },
     /// A file cannot be read back as what its table says.
-    #[error("{} is damaged: {detail}; scan that day again with the same --lake to replace it", path.display())]
+    #[error("{} is damaged: {detail}; scan that day again, with those before it, and the same --lake, to replace it", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -107,6 +107,17 @@ pub enum LakeError {
 }
 
 impl LakeError {
+    /// What to do about it, where the message does not say it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Remote(error) => error.hint(),
+            Self::NotALake { .. } => Some(
+                "name the folder that a scan was given as --lake: it holds hourly/ and alerts/".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
     /// For `map_err` on file operations.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }

@@ -16,6 +16,7 @@ use crate::store::Remote;
 use super::error::LakeError;
 use super::file::{FILE_NAME, TEMP_NAME};
 use super::folder::Folder;
+use super::table::Table;
 
 /// Files that are in S3 until they are read.
 #[derive(Debug)]
@@ -39,22 +40,17 @@ struct Filed {
 }
 
 impl Fetching {
-    /// Lists the lake at `remote`.
-    pub(super) fn new(remote: &Remote) -> Result<Self, Error> {
+    /// Lists these tables of the lake at `remote`.
+    pub(super) fn new(remote: &Remote, tables: &[&Table]) -> Result<Self, Error> {
         let folder = Folder::new()?;
         let top = remote.name("");
         let mut files: Vec<Filed> = Vec::new();
         for object in remote.objects()? {
             let below = object.name.strip_prefix(&top).map(PathBuf::from);
-            if let Some((table, dir)) = below.as_deref().and_then(partition) {
+            let named = below.as_deref().and_then(partition);
+            if let Some((table, dir)) = named.filter(|(name, _)| tables.iter().any(|of| of.name == *name)) {
                 files.push(Filed { dir: folder.path().join(dir), table: table.to_owned(), object });
             }
-        }
-        if files.is_empty() {
-            return Err(Error::usage(
-                format!("{top} holds no lake"),
-                "name the place that a scan was given as --lake",
-            ));
         }
         files.sort_by(|a, b| (&a.table, date(&a.dir), &a.dir).cmp(&(&b.table, date(&b.dir), &b.dir)));
         for file in &files {
@@ -64,6 +60,11 @@ impl Fetching {
         }
         let places = files.iter().enumerate().map(|(at, file)| (file.dir.clone(), at)).collect();
         Ok(Self { folder, files, places, here: Mutex::default() })
+    }
+
+    /// Whether there is nothing of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 
     /// Root of the lake on this machine.

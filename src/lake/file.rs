@@ -2,6 +2,7 @@
 //! or the new one, never a part. Same rows, same bytes: no clock, no host, no version in it, and
 //! row groups are cut by row count alone.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -77,6 +78,8 @@ impl Write for AppendFile {
 pub struct TableWriter {
     writer: Encoder<AppendFile>,
     path: PathBuf,
+    /// Directories that got another one for it.
+    grown: Vec<PathBuf>,
     shipping: Option<Arc<Shipping>>,
 }
 
@@ -87,12 +90,14 @@ impl TableWriter {
         dir: &Path,
         shipping: Option<Arc<Shipping>>,
     ) -> Result<Self, LakeError> {
+        let grown = dir.ancestors().take_while(|dir| !dir.is_dir()).filter_map(Path::parent);
+        let grown = grown.map(Path::to_owned).collect();
         fs::create_dir_all(dir).map_err(LakeError::io("create directory", dir))?;
         let temp = dir.join(TEMP_NAME);
         let file = AppendFile::create(temp.clone()).map_err(LakeError::io("write", &temp))?;
         let path = dir.join(FILE_NAME);
         let writer = Encoder::new(table, file).map_err(LakeError::encode(&path))?;
-        Ok(Self { writer, path, shipping })
+        Ok(Self { writer, path, grown, shipping })
     }
 
     /// The table it writes.
@@ -140,7 +145,7 @@ impl TableWriter {
     pub fn close(self) -> Result<Staged, LakeError> {
         let mut file = self.writer.finish().map_err(LakeError::encode(&self.path))?;
         file.append().map_err(LakeError::io("write", &file.temp.path))?;
-        Ok(Staged { temp: file.temp, path: self.path, shipping: self.shipping })
+        Ok(Staged { temp: file.temp, path: self.path, grown: self.grown, shipping: self.shipping })
     }
 }
 
@@ -148,6 +153,7 @@ impl TableWriter {
 pub struct Staged {
     temp: Temp,
     path: PathBuf,
+    grown: Vec<PathBuf>,
     shipping: Option<Arc<Shipping>>,
 }
 
@@ -179,39 +185,45 @@ impl Staged {
             fs::rename(&staged.temp.path, &staged.path).map_err(LakeError::io("rename to", &staged.path))?;
             staged.temp.moved = true;
         }
-        at_once(&staged, |staged| sync_dir(staged.dir()))
+        let grown = staged.iter().flat_map(|staged| staged.grown.iter().map(PathBuf::as_path));
+        let dirs: BTreeSet<&Path> = staged.iter().map(Self::dir).chain(grown).collect();
+        at_once(&Vec::from_iter(dirs), |dir| sync_dir(dir))
     }
 
     /// The partition directory.
-    fn dir(&self) -> &Path {
+    pub(super) fn dir(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Where it is until it has its name.
+    pub(super) fn made_at(&self) -> &Path {
+        &self.temp.path
     }
 }
 
-/// Makes a rename itself durable, where directories can be synced.
+/// Makes what was renamed or created in a directory durable, where directories can be synced.
 fn sync_dir(dir: &Path) -> Result<(), LakeError> {
     if cfg!(unix) {
+        // The first of a relative path has no name.
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(LakeError::io("sync", dir))?;
     }
     Ok(())
 }
 
-/// Does something to several files that is mostly waiting for the disk, which takes about as long
-/// for all that it is asked at once as for one.
-fn at_once(
-    staged: &[Staged],
-    act: impl Fn(&Staged) -> Result<(), LakeError> + Sync,
-) -> Result<(), LakeError> {
+/// Does something to several files or directories that is mostly waiting for the disk, which takes
+/// about as long for all that it is asked at once as for one.
+fn at_once<T: Sync>(all: &[T], act: impl Fn(&T) -> Result<(), LakeError> + Sync) -> Result<(), LakeError> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<(), LakeError> {
-        while let Some(staged) = staged.get(next.fetch_add(1, Ordering::Relaxed)) {
-            act(staged)?;
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            act(one)?;
         }
         Ok(())
     };
     thread::scope(|scope| {
         // Where no thread can be had, this one does it all.
-        let helpers: Vec<_> = (1..staged.len().min(LAKE_SYNCS_MAX))
+        let helpers: Vec<_> = (1..all.len().min(LAKE_SYNCS_MAX))
             .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
             .collect();
         let mut done = work();

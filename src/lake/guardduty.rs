@@ -35,7 +35,8 @@ pub static GUARDDUTY: Table = Table {
         Column::new("updated", Kind::TimestampMs, "", "time of the newest rendering"),
         Column::new("alerts", Kind::TextList, "", "ids of the alerts it is part of"),
     ],
-    doc: "One row per GuardDuty finding that a scan was given; samples are left out.",
+    doc: "One row per GuardDuty finding that a scan was given and day on which it was last seen; samples are left out. \
+          Of one that was seen again the row of the latest day counts.",
 };
 
 /// One row.

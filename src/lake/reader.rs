@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::alert::Alert;
 use crate::baseline::eni::EniHistory;
 use crate::config;
+use crate::store::Remote;
 use crate::window::{Day, EniId};
 
 use super::alerts::ALERTS;
@@ -49,14 +50,40 @@ impl Lake {
         if root.is_dir() { Ok(Self::at(root)) } else { Err(LakeError::NotALake { path: root }) }
     }
 
-    /// The same for a lake that may be in S3, `s3://bucket/prefix`, reached by `options`.
+    /// The same for a lake that somebody named: a directory that a scan has written to, or
+    /// `s3://bucket/prefix`, reached by `options`.
     ///
     /// # Errors
-    /// As [`Self::open`], or when S3 does not allow it.
+    /// When it is no lake, or S3 does not allow it.
     pub fn open_at(root: &Path, options: &config::S3) -> Result<Self, crate::error::Error> {
-        let Some(remote) = crate::store::remote(root, options)? else { return Ok(Self::open(root)?) };
-        let fetching = Arc::new(Fetching::new(&remote)?);
-        Ok(Self { root: root.to_owned(), folder: fetching.root().to_owned(), fetching: Some(fetching) })
+        let Some(remote) = crate::store::remote(root, options)? else {
+            Self::check(root)?;
+            return Ok(Self::open(root)?);
+        };
+        let lake = Self::fetched(&remote, &super::TABLES)?;
+        if lake.fetching.as_ref().is_some_and(|fetching| fetching.is_empty()) {
+            return Err(crate::error::Error::usage(
+                format!("{} holds no lake", remote.name("")),
+                "name the place that a scan was given as --lake",
+            ));
+        }
+        Ok(Self { root: root.to_owned(), ..lake })
+    }
+
+    /// What is now in S3 of these tables, which may be nothing.
+    pub(super) fn fetched(remote: &Remote, tables: &[&Table]) -> Result<Self, crate::error::Error> {
+        let fetching = Arc::new(Fetching::new(remote, tables)?);
+        let folder = fetching.root().to_owned();
+        Ok(Self { root: remote.name("").into(), folder, fetching: Some(fetching) })
+    }
+
+    /// Whether the directory holds what a scan writes: another one would read as a lake of nothing.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(root: &Path) -> Result<(), LakeError> {
+        let holds = [&HOURLY, &ALERTS].iter().any(|table| root.join(table.name).is_dir());
+        if holds { Ok(()) } else { Err(LakeError::NotALake { path: root.to_owned() }) }
     }
 
     pub(super) fn at(root: PathBuf) -> Self {
@@ -72,6 +99,36 @@ impl Lake {
         self.fetching
             .as_ref()
             .map_or_else(|| dir.join(FILE_NAME).is_file(), |fetching| fetching.has_file(dir))
+    }
+
+    /// Whether reading it costs no transfer.
+    pub(super) fn is_here(&self) -> bool {
+        self.fetching.is_none()
+    }
+
+    /// Whether a partition of `hourly`, `coverage`, `objects` or `alerts` has a file.
+    pub(super) fn holds(&self, table: &Table, partition: &Partition) -> bool {
+        self.has_file(&partition_dir(&self.folder, table, partition))
+    }
+
+    /// Whether a day has a snapshot.
+    pub(super) fn holds_snapshot(&self, day: Day) -> bool {
+        let values = [("date", day.date().to_string())];
+        let values = values.each_ref().map(|(key, value)| (*key, value.as_str()));
+        table_dir(&self.folder, &SNAPSHOTS, &values).is_ok_and(|dir| self.has_file(&dir))
+    }
+
+    /// The partitions of a day that have a file in a table of accounts and regions, in no order.
+    pub(super) fn partitions_of(&self, table: &Table, day: Day) -> Result<Vec<Partition>, LakeError> {
+        let mut found = Vec::new();
+        for (account, dir) in values(&self.folder.join(table.name), "account")? {
+            for (region, _) in values(&dir, "region")? {
+                let (account, region) = (account.as_str().into(), region.as_str().into());
+                found.push(Partition { account, region, day });
+            }
+        }
+        found.retain(|partition| self.holds(table, partition));
+        Ok(found)
     }
 
     /// The directory of a partition, its file brought here where it is elsewhere.
@@ -219,7 +276,16 @@ impl Lake {
         values: &[(&str, &str)],
         only: &[&str],
     ) -> Result<Option<TableReader>, LakeError> {
-        TableReader::open(&self.brought(table_dir(&self.folder, table, values)?)?, only)
+        TableReader::open(&self.partition_of(table, values)?, only)
+    }
+
+    /// The directory of a partition of any table, its file brought here where it is elsewhere.
+    pub(super) fn partition_of(
+        &self,
+        table: &'static Table,
+        values: &[(&str, &str)],
+    ) -> Result<PathBuf, LakeError> {
+        self.brought(table_dir(&self.folder, table, values)?)
     }
 
     /// The days that have a snapshot, ascending.
@@ -243,7 +309,7 @@ impl Lake {
         day: Day,
         enis: &Arc<BTreeSet<Arc<str>>>,
     ) -> Result<Vec<(EniId, EniHistory)>, LakeError> {
-        let dir = self.brought(table_dir(&self.folder, &SNAPSHOTS, &[("date", &day.date().to_string())])?)?;
+        let dir = self.partition_of(&SNAPSHOTS, &[("date", &day.date().to_string())])?;
         let only = ["scope", "account", "region", "eni", "state"];
         let Some(reader) = TableReader::open_of(&dir, &only, Some(enis))? else { return Ok(Vec::new()) };
         let mut found = Vec::new();

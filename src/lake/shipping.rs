@@ -34,6 +34,11 @@ impl Shipping {
         Ok(Self { remote, lease, folder })
     }
 
+    /// Where the lake is.
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
     /// Root of the files that are made.
     pub(super) fn root(&self) -> &Path {
         self.folder.path()

@@ -4,7 +4,8 @@
 //! files of another.
 //!
 //! What is given is written in its order by [`LakeDays`] and shown in that order, so the files are
-//! the same. Reports come back: of room that is free again, and, in order, of days that are in the lake.
+//! the same. Reports come back: of room that is free again, and, in order, of days that are in the lake,
+//! or that it keeps as it held them.
 
 use std::mem::{self, size_of};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct LakeThread {
     ending: usize,
     /// Alerts of days that are in the lake and that nobody has asked for yet.
     written: Vec<Vec<Alert>>,
+    /// Days that the lake keeps as it held them.
+    kept: Vec<Day>,
     /// Files could not be shown; `finish` says why.
     has_failed: bool,
 }
@@ -55,24 +58,27 @@ enum Step {
 enum Report {
     /// A step is written, and what it held in memory is free, bytes.
     Written(usize),
-    /// A day is in the lake, with these alerts.
-    Ended(Vec<Alert>),
+    /// A day is in the lake, with these alerts unless the lake keeps it as it held it.
+    Ended { day: Day, alerts: Vec<Alert>, is_kept: bool },
     /// Nothing more will be.
     Failed,
 }
 
-/// Files that are complete, to be shown group by group, and the alerts of the day that they complete.
+/// The files of a day that are complete, to be shown group by group, and its alerts.
 struct Complete {
-    groups: Vec<Vec<Staged>>,
-    ended: Option<Vec<Alert>>,
+    day: Day,
+    /// `None` when the lake keeps the day as it held it.
+    groups: Option<[Vec<Staged>; 2]>,
+    alerts: Vec<Alert>,
 }
 
 impl LakeThread {
-    /// Starts the threads. No day is in hand.
+    /// Starts the threads, of which one writes `days`. No day is in hand.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(lake: LakeWriter) -> Result<Self, LakeError> {
+    pub fn start(days: LakeDays) -> Result<Self, LakeError> {
+        let lake = days.lake().clone();
         let no_thread = |error| LakeError::io("start a thread to write", lake.root())(error);
         let (steps, given) = channel();
         let (reports_to, reports) = channel();
@@ -80,7 +86,6 @@ impl LakeThread {
         let ended_to = reports_to.clone();
         let showing = thread::Builder::new().name("lake-show".to_owned());
         let showing = showing.spawn(move || show(&complete, &ended_to)).map_err(no_thread)?;
-        let days = LakeDays::new(lake.clone());
         let work = move || {
             let written = write(days, given, &complete_to, &reports_to);
             // The other thread ends when nothing more can come.
@@ -90,7 +95,8 @@ impl LakeThread {
         };
         let thread = thread::Builder::new().name("lake".to_owned()).spawn(work).map_err(no_thread)?;
         let running = Some(Running { steps, reports, thread });
-        Ok(Self { lake, running, waiting_bytes: 0, ending: 0, written: Vec::new(), has_failed: false })
+        let (written, kept) = (Vec::new(), Vec::new());
+        Ok(Self { lake, running, waiting_bytes: 0, ending: 0, written, kept, has_failed: false })
     }
 
     /// For what is not of one day.
@@ -122,7 +128,8 @@ impl LakeThread {
         self.give(Step::Hour(hour))
     }
 
-    /// Ends the day in hand. When it is in the lake, [`Self::take_written`] gives its alerts back.
+    /// Ends the day in hand. When it is in the lake, or the lake has decided to keep what it held,
+    /// [`Self::take_written`] gives its alerts back.
     ///
     /// # Errors
     /// As [`Self::snapshot_rows`].
@@ -149,6 +156,11 @@ impl LakeThread {
             self.note(report);
         }
         mem::take(&mut self.written)
+    }
+
+    /// Days, of those that ended so far, that the lake keeps as it held them, in order.
+    pub fn kept(&self) -> &[Day] {
+        &self.kept
     }
 
     /// Waits until all that was given is written. A day that did not end leaves nothing.
@@ -196,9 +208,10 @@ impl LakeThread {
     fn note(&mut self, report: Report) {
         match report {
             Report::Written(bytes) => self.waiting_bytes -= bytes,
-            Report::Ended(alerts) => {
+            Report::Ended { day, alerts, is_kept } => {
                 self.ending -= 1;
                 self.written.push(alerts);
+                self.kept.extend(is_kept.then_some(day));
             }
             Report::Failed => self.has_failed = true,
         }
@@ -226,13 +239,14 @@ fn write(
 
 /// Shows what is complete, in order.
 fn show(complete: &Receiver<Complete>, reports_to: &Sender<Report>) -> Result<(), LakeError> {
-    for Complete { groups, ended } in complete {
-        if let Err(error) = groups.into_iter().try_for_each(Staged::publish_all) {
+    for Complete { day, groups, alerts } in complete {
+        let is_kept = groups.is_none();
+        if let Err(error) = groups.into_iter().flatten().try_for_each(Staged::publish_all) {
             // Whoever waits for it has to know; where nobody does, the error is told at the end.
             drop(reports_to.send(Report::Failed));
             return Err(error);
         }
-        if ended.is_some_and(|alerts| reports_to.send(Report::Ended(alerts)).is_err()) {
+        if reports_to.send(Report::Ended { day, alerts, is_kept }).is_err() {
             break;
         }
     }
@@ -273,15 +287,14 @@ impl Step {
                 None
             }
             Self::Begin(day, memory) => {
-                Some(Complete { groups: vec![days.begin(day, &memory)?], ended: None })
+                days.begin(day, &memory)?;
+                None
             }
             Self::Hour(hour) => {
                 days.hour(&hour)?;
                 None
             }
-            Self::End(day, alerts) => {
-                Some(Complete { groups: days.end(day, &alerts)?.into(), ended: Some(alerts) })
-            }
+            Self::End(day, alerts) => Some(Complete { day, groups: days.end(day, &alerts)?, alerts }),
         })
     }
 }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use crate::alert::Alert;
 use crate::config;
 use crate::guardduty::Correlated;
-use crate::window::{Day, EniHour, Hour};
+use crate::window::{Day, EniHour};
 
 use super::alerts::{ALERTS, Prepared};
 use super::day::DayWriter;
 use super::error::LakeError;
 use super::file::{Staged, TEMP_NAME, TableWriter};
 use super::guardduty::{self, GUARDDUTY};
+use super::held::HELD;
 use super::partition::{Partition, encode};
 use super::reader::Lake;
 use super::shipping::Shipping;
@@ -95,6 +96,15 @@ impl LakeWriter {
         Lake::at(self.root.clone())
     }
 
+    /// What the lake holds now, as far as `lake/held` asks for it. Where it is in S3 it is listed, once:
+    /// nobody else writes meanwhile.
+    pub(super) fn held(&self) -> Result<Lake, crate::error::Error> {
+        match &self.right {
+            Right::Lock { .. } => Ok(self.reader()),
+            Right::Lease(shipping) => Lake::fetched(shipping.remote(), &HELD),
+        }
+    }
+
     /// Starts `hourly/` and `coverage/` of a day.
     pub fn day(&self, day: Day) -> DayWriter {
         DayWriter::new(self.clone(), day)
@@ -151,12 +161,15 @@ impl LakeWriter {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn write_findings(&self, findings: &[Correlated]) -> Result<(), LakeError> {
+    pub fn write_findings<'a>(
+        &self,
+        findings: impl IntoIterator<Item = &'a Correlated>,
+    ) -> Result<(), LakeError> {
         let mut by_dir: BTreeMap<PathBuf, Vec<&Correlated>> = BTreeMap::new();
         for given in findings {
             let (account, region) =
                 (given.finding.latest.account.clone(), given.finding.latest.region.clone());
-            let day = Hour::of_second(given.finding.last_second).day();
+            let day = given.day();
             let dir = self.dir(&GUARDDUTY, &Partition { account, region, day });
             by_dir.entry(dir).or_default().push(given);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::lake::StoredObject;
-use crate::source::{ObjectKey, ObjectRef, SCHEME, Source};
+use crate::source::{ObjectKey, ObjectRef, SCHEME, Source, file_name};
 use crate::window::{Day, Hour};
 
 /// What the lake names, as it can be had now.
@@ -72,10 +72,6 @@ pub fn of_day(
             || key.is_none_or(|key| key.end_second() > from && key.time_second < to)
     };
     renamed.filter(|object| is_of_day(object) && met.insert(object.name.clone())).collect()
-}
-
-fn file_name(name: &str) -> &str {
-    name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(super) struct Seen {
     pub(super) from_second: i64,
     /// End of the last one.
     pub(super) to_second: i64,
-    /// First hour that `Host::sent` tells of.
+    /// First hour of the heat map.
     pub(super) heat_first: Hour,
     pub(super) hosts: HashMap<EniId, Host>,
     /// The last day of the range with a snapshot.
@@ -46,8 +46,8 @@ pub(super) struct Seen {
 pub(super) struct Host {
     first_hour: u32,
     pub(super) egress_bytes: u64,
-    /// Bytes sent from `Seen::heat_first` on; `None` where nothing was seen.
-    pub(super) sent: Vec<Option<u64>>,
+    /// Bytes sent in the last hours that were seen, by hour.
+    sent: BTreeMap<u32, u64>,
 }
 
 /// Looks over the hours of the range.
@@ -60,11 +60,8 @@ pub(super) fn look(lake: &Lake, options: &ReportOptions) -> Result<Seen, Error> 
             && options.to_second.is_none_or(|to| start < to)
     };
     let partitions: Vec<Partition> = partitions.into_iter().filter(|p| inside(p.day)).collect();
-    let end = partitions.last().map_or(Hour(0), |last| Hour(last.day.first_hour().0 + 24));
-    let end = options.to_second.map_or(end, |to| end.min(Hour::of_second(to + 3599)));
     let mut pass = Pass {
         options,
-        heat_first: Hour(end.0.saturating_sub(REPORT_HEAT_HOURS_MAX as u32)),
         coverage: Coverage::default(),
         share_sum: 0.0,
         hours: BTreeMap::new(),
@@ -82,7 +79,6 @@ pub(super) fn look(lake: &Lake, options: &ReportOptions) -> Result<Seen, Error> 
 
 struct Pass<'a> {
     options: &'a ReportOptions,
-    heat_first: Hour,
     coverage: Coverage,
     share_sum: f64,
     /// Hours with anything, by account and region, with the five-minute objects missing.
@@ -126,13 +122,18 @@ impl Pass<'_> {
         for columns in reader {
             let columns = columns?;
             let rows = Rows::new(&columns)?;
-            (0..columns.len()).for_each(|row| self.row(partition, &rows, row));
+            for row in 0..columns.len() {
+                let second = rows.hour.value(row).div_euclid(1000);
+                if Hour::of_second(second).day() != partition.day {
+                    return Err(columns.damaged("an hour is of another day"));
+                }
+                self.row(partition, &rows, row, second);
+            }
         }
         Ok(())
     }
 
-    fn row(&mut self, partition: &Partition, rows: &Rows, row: usize) {
-        let second = rows.hour.value(row).div_euclid(1000);
+    fn row(&mut self, partition: &Partition, rows: &Rows, row: usize, second: i64) {
         let counts = rows.int64s.each_ref().map(|column| column.value(row).max(0).cast_unsigned());
         let [records, no_data, skip_data, late, no_direction, egress_bytes] = counts;
         let [missing, rollup] = rows.int32s.each_ref().map(|column| column.value(row).max(0).cast_unsigned());
@@ -161,13 +162,13 @@ impl Pass<'_> {
         sums.egress_bytes = sums.egress_bytes.saturating_add(egress_bytes);
         let host = self.hosts.entry(id).or_insert_with(|| Host { first_hour: hour.0, ..Host::default() });
         host.egress_bytes = host.egress_bytes.saturating_add(egress_bytes);
-        if let Some(at) = hour.0.checked_sub(self.heat_first.0).map(|at| at as usize)
-            && at < REPORT_HEAT_HOURS_MAX
+        host.sent.insert(hour.0, egress_bytes);
+        let is_old = |first: u32, last: u32| (last - first) as usize >= REPORT_HEAT_HOURS_MAX;
+        while let (Some((first, _)), Some((last, _))) =
+            (host.sent.first_key_value(), host.sent.last_key_value())
+            && is_old(*first, *last)
         {
-            if host.sent.len() <= at {
-                host.sent.resize(at + 1, None);
-            }
-            host.sent[at] = Some(egress_bytes);
+            host.sent.pop_first();
         }
     }
 
@@ -207,19 +208,17 @@ impl Pass<'_> {
             coverage: self.coverage,
             from_second: Hour(first).start_second(),
             to_second: Hour(last).end_second(),
-            heat_first: Hour(self.heat_first.0.max(first)),
-            hosts: self.hosts.into_iter().map(|(id, host)| (id, host.cut(self.heat_first, first))).collect(),
+            heat_first: Hour(first.max((last + 1).saturating_sub(REPORT_HEAT_HOURS_MAX as u32))),
+            hosts: self.hosts,
             snapshot_day,
         }
     }
 }
 
 impl Host {
-    /// Without the hours before the first of the range.
-    fn cut(mut self, heat_first: Hour, first: u32) -> Self {
-        let before = first.saturating_sub(heat_first.0) as usize;
-        self.sent.drain(..before.min(self.sent.len()));
-        self
+    /// Bytes sent in each of `hours` from `first` on; `None` where nothing was seen.
+    pub(super) fn sent(&self, first: Hour, hours: usize) -> Vec<Option<u64>> {
+        (first.0..).take(hours).map(|hour| self.sent.get(&hour).copied()).collect()
     }
 }
 

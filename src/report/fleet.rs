@@ -25,16 +25,12 @@ pub(super) fn fleet(lake: &Lake, seen: &Seen, told: &BTreeMap<EniId, u64>) -> Re
     let heat: Vec<HeatRow> = hosts
         .iter()
         .take(REPORT_HEAT_ENIS_MAX)
-        .map(|(id, host)| {
-            let mut sent = host.sent.clone();
-            sent.resize(heat_hours, None);
-            HeatRow {
-                eni: shown(&id.eni),
-                account: shown(&id.account),
-                told: told_of(id),
-                egress_bytes: host.egress_bytes,
-                sent,
-            }
+        .map(|(id, host)| HeatRow {
+            eni: shown(&id.eni),
+            account: shown(&id.account),
+            told: told_of(id),
+            egress_bytes: host.egress_bytes,
+            sent: host.sent(seen.heat_first, heat_hours),
         })
         .collect();
     let new_destinations = seen.snapshot_day.map_or_else(|| Ok(Vec::new()), |day| new_by_day(lake, day));

@@ -51,10 +51,15 @@ impl ReportOptions {
 pub fn gather(lake: &Lake, settings: &Settings, options: &ReportOptions) -> Result<Model, Error> {
     let seen = coverage::look(lake, options)?;
     if seen.coverage.eni_hours == 0 {
-        return Err(Error::usage(
-            format!("{} holds no hours of the time asked for", lake.root().display()),
-            "`outflow scan INPUT --lake DIR` writes a lake; leave out --from and --to to report on all of it",
-        ));
+        let root = lake.root().display();
+        return Err(if options.from_second.or(options.to_second).is_some() {
+            let message = format!("{root} holds no hours of the time asked for");
+            Error::usage(message, "leave out --from and --to to report on all of it")
+        } else {
+            let hint =
+                "give the scan whose --lake this is inputs with records: its summary says what it read";
+            Error::usage(format!("{root} holds no hours"), hint)
+        });
     }
     let picked = pick::pick(lake, options)?;
     let charted = picked.alerts.len().min(REPORT_CHARTS_MAX);

@@ -2,15 +2,14 @@
 //! one, beside the pipeline. So a day is told a little after it ended: when the lake has it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::{Found, OnAlerts};
+use super::{Found, OnAlerts, ScanOptions};
 use crate::alert::{Alert, count_hidden};
 use crate::baseline::SnapshotRow;
 use crate::config;
 use crate::error::Error;
-use crate::lake::{LakeError, LakeThread, LakeWriter};
+use crate::lake::{LakeDays, LakeError, LakeThread, LakeWriter};
 use crate::pipeline::{DayStart, Output};
 use crate::retrospective::Survey;
 use crate::window::{ClosedHour, Day};
@@ -21,28 +20,34 @@ pub(super) struct Writer<'a> {
     pub(super) found: Found,
     /// Incidents that each suppression hid, by id.
     pub(super) suppressed: BTreeMap<String, u64>,
+    /// Days that the lake keeps as it held them; known when it is finished.
+    pub(super) kept_days: Vec<Day>,
     lake: Option<LakeThread>,
     survey: Option<&'a mut Survey>,
 }
 
 impl<'a> Writer<'a> {
-    /// Takes the right to write the lake at `root`, if any.
+    /// Takes the right to write the lake, if any.
     pub(super) fn new(
-        root: Option<&Path>,
+        options: &ScanOptions,
         s3: &config::S3,
         on_alerts: &'a mut OnAlerts<'a>,
         survey: Option<&'a mut Survey>,
     ) -> Result<Self, Error> {
-        let lake = root.map(|root| LakeWriter::open(root, s3)).transpose()?;
-        let lake = lake.map(LakeThread::start).transpose()?;
-        Ok(Self { on_alerts, found: Found::default(), suppressed: BTreeMap::new(), lake, survey })
+        let lake = options.lake.as_deref().map(|root| LakeWriter::open(root, s3)).transpose()?;
+        let days = lake.map(|lake| LakeDays::keeping(lake, options.replace_days)).transpose()?;
+        let lake = days.map(LakeThread::start).transpose()?;
+        let (found, suppressed, kept_days) = (Found::default(), BTreeMap::new(), Vec::new());
+        Ok(Self { on_alerts, found, suppressed, kept_days, lake, survey })
     }
 
     /// Waits until the lake has all days that ended, and tells them. The lake takes nothing more;
     /// a day that did not end leaves nothing in it. Gives it for what is not of one day.
     pub(super) fn finish_lake(&mut self) -> Result<Option<LakeWriter>, Error> {
         self.hand_over(LakeThread::finish)?;
-        Ok(self.lake.take().map(|lake| lake.lake().clone()))
+        let Some(lake) = self.lake.take() else { return Ok(None) };
+        self.kept_days = lake.kept().to_vec();
+        Ok(Some(lake.lake().clone()))
     }
 
     /// Gives something to the lake, if there is one, and tells the days that it has by now.

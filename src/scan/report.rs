@@ -11,6 +11,7 @@ use crate::guardduty::{FindingTally, Skipped};
 use crate::limits::FAILED_OBJECTS_NAMED_MAX;
 use crate::pipeline::Tally;
 use crate::record::{ObjectError, SkipReason, SkipSample};
+use crate::window::Day;
 
 /// What was seen, counted over all objects.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Seen {
     pub objects: u64,
     /// Objects that could not be read to their end.
     pub objects_failed: u64,
+    /// Objects not read because their names say that they are of another time.
+    pub objects_of_other_time: u64,
     /// Bytes before inflating.
     pub object_bytes: u64,
     /// Bytes of text (or Parquet) after inflating.
@@ -143,6 +146,8 @@ pub struct ScanReport {
     pub found: Found,
     /// How many incidents each suppression hid, by id.
     pub suppressed: BTreeMap<String, u64>,
+    /// Days that the lake keeps as it held them, ascending: it has more of them than this scan.
+    pub kept_days: Vec<Day>,
 }
 
 impl Seen {

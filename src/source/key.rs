@@ -25,7 +25,7 @@ pub struct ObjectKey {
 impl ObjectKey {
     /// Reads a path, S3 key or bare file name; `None` when it is not named the AWS way.
     pub fn parse(name: &str) -> Option<Self> {
-        let base = name.rsplit(['/', '\\']).next()?;
+        let base = file_name(name);
         let mut parts = base.rsplitn(6, '_');
         let (_hash, time, flow_log) = (parts.next()?, parts.next()?, parts.next()?);
         let (region, service, account) = (parts.next()?, parts.next()?, parts.next()?);
@@ -49,6 +49,11 @@ impl ObjectKey {
     pub fn end_second(&self) -> i64 {
         self.time_second + OBJECT_SECONDS
     }
+}
+
+/// What follows the folders of a path or S3 key.
+pub(crate) fn file_name(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
 /// `YYYYMMDDTHHmmZ` to Unix seconds.

@@ -30,6 +30,7 @@ use std::path::PathBuf;
 pub use gone::{Gone, GoneError};
 pub use guardduty::GuardDuty;
 pub use guardduty_url::{GUARDDUTY_SCHEME, GuardDutyUrl};
+pub(crate) use key::file_name;
 pub use key::{OBJECT_SECONDS, ObjectKey};
 pub use local::{Listing, list};
 pub use open::{Open, Opener};

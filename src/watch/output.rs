@@ -54,7 +54,8 @@ impl Output for Shelf {
 
     fn day_begins(&mut self, day: Day, start: &DayStart<'_>) -> Result<(), Error> {
         if let Some(lake) = &mut self.lake {
-            Staged::publish_all(lake.begin(day, &start.memory())?)?;
+            lake.begin(day, &start.memory())?;
+            Staged::publish_all(lake.take_begun()?)?;
         }
         Ok(())
     }
@@ -66,7 +67,7 @@ impl Output for Shelf {
 
     fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Error> {
         if let Some(lake) = &mut self.lake {
-            lake.end(day, &alerts)?.into_iter().try_for_each(Staged::publish_all)?;
+            lake.end(day, &alerts)?.into_iter().flatten().try_for_each(Staged::publish_all)?;
         }
         self.ended.push((day, alerts));
         Ok(())

@@ -199,6 +199,31 @@ fn files_that_do_not_belong_together_are_damage_not_data() {
 }
 
 #[test]
+fn a_bit_that_flips_is_damage_or_nothing_and_never_another_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hours = busy_day();
+    hours.truncate(6);
+    let partition = &LakeWriter::create(dir.path()).unwrap().write_hours(DAY, &hours).unwrap()[0];
+    let lake = Lake::open(dir.path()).unwrap();
+    let read = || lake.read_hours(partition)?.collect::<Result<Vec<_>, LakeError>>();
+    let whole = read().unwrap();
+    for name in ["hourly", "coverage"] {
+        let path = dir.path().join(files(dir.path()).keys().find(|path| path.starts_with(name)).unwrap());
+        let bytes = fs::read(&path).unwrap();
+        for at in (0..bytes.len()).step_by(29) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            fs::write(&path, flipped).unwrap();
+            match read() {
+                Ok(read) => assert!(read == whole, "{name}: byte {at} of {} gave other rows", bytes.len()),
+                Err(error) => assert!(matches!(error, LakeError::Damaged { .. }), "{error}"),
+            }
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
 fn alerts_read_back_are_found_by_prefix_and_go_when_they_are_no_longer_raised() {
     let dir = tempfile::tempdir().unwrap();
     let lake = LakeWriter::create(dir.path()).unwrap();

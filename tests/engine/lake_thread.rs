@@ -43,6 +43,11 @@ fn row(state: String) -> SnapshotRow {
     }
 }
 
+fn start(root: &Path) -> LakeThread {
+    let days = LakeDays::keeping(LakeWriter::create(root).unwrap(), false).unwrap();
+    LakeThread::start(days).unwrap()
+}
+
 fn ids(days: &[Vec<Alert>]) -> Vec<&str> {
     days.iter().flatten().map(|alert| alert.id.as_str()).collect()
 }
@@ -57,12 +62,13 @@ fn left(root: &Path) -> (Vec<Day>, usize) {
 fn the_files_are_the_same_and_days_are_told_in_order() {
     let (here, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut days = LakeDays::new(LakeWriter::create(here.path()).unwrap());
-    let mut thread = LakeThread::start(LakeWriter::create(beside.path()).unwrap()).unwrap();
+    let mut thread = start(beside.path());
     let mut told = Vec::new();
     for (day, id) in [(DAY, "a"), (NEXT, "b")] {
         let (rows, alerts) = (vec![row("{}".to_owned())], vec![alert(id, ACCOUNT, 1.0)]);
         days.snapshot_rows(day, &rows).unwrap();
-        Staged::publish_all(days.begin(day, &[]).unwrap()).unwrap();
+        days.begin(day, &[]).unwrap();
+        Staged::publish_all(days.take_begun().unwrap()).unwrap();
         thread.snapshot_rows(day, rows).unwrap();
         thread.begin(day, Vec::new()).unwrap();
         for hour_of_day in 0..24 {
@@ -70,7 +76,7 @@ fn the_files_are_the_same_and_days_are_told_in_order() {
             days.hour(&hour).unwrap();
             thread.hour(hour).unwrap();
         }
-        days.end(day, &alerts).unwrap().into_iter().try_for_each(Staged::publish_all).unwrap();
+        days.end(day, &alerts).unwrap().into_iter().flatten().try_for_each(Staged::publish_all).unwrap();
         thread.wait_for_days().unwrap();
         thread.end(day, alerts).unwrap();
         told.extend(thread.take_written());
@@ -84,7 +90,7 @@ fn the_files_are_the_same_and_days_are_told_in_order() {
 #[test]
 fn what_waits_is_bounded_and_what_is_given_up_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut lake = LakeThread::start(LakeWriter::create(dir.path()).unwrap()).unwrap();
+    let mut lake = start(dir.path());
     lake.begin(DAY, Vec::new()).unwrap();
     lake.hour(hour(DAY, 0, "203.0.113.9")).unwrap();
     lake.end(DAY, vec![alert("a", ACCOUNT, 1.0)]).unwrap();
@@ -109,7 +115,7 @@ fn an_error_comes_after_the_days_before_it() {
 
 fn error_of_the_second_day(action_of: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let mut lake = LakeThread::start(LakeWriter::create(dir.path()).unwrap()).unwrap();
+    let mut lake = start(dir.path());
     let place = dir.path().join(format!("hourly/account={ACCOUNT}/region=eu-central-1"));
     let partition = place.join(format!("date={}", NEXT.date()));
     let in_the_way = if action_of == "rename to" { partition.join("part-0.parquet") } else { partition };

@@ -16,6 +16,7 @@ mod fleet_support;
 mod found;
 mod guardduty;
 mod lake;
+mod lake_kept;
 #[path = "../lake_support/mod.rs"]
 mod lake_support;
 mod lake_thread;

@@ -151,7 +151,7 @@ fn a_period_cuts_between_records_of_one_object() {
     let dir = tempfile::tempdir().unwrap();
     good(dir.path(), START, "aaaaaaaa", 10);
     let of = |from, to| {
-        let options = ScanOptions { from, to, threads: 1, lake: None, findings: None };
+        let options = ScanOptions { from, to, ..options(1, None) };
         scan_all(objects(dir.path()), &options).seen
     };
     assert_eq!(of(None, None).egress_bytes, 10_000);

@@ -11,6 +11,7 @@ use outflow::config::Config;
 use outflow::guardduty::{Finding, read_findings};
 use outflow::scan::{Found, ObjectRef, Progress, ScanOptions, Seen, scan};
 use outflow::simulate::{AttackMix, Plan, SimFormat, SimulateOptions, plan, write_objects};
+use outflow::window::Day;
 use serde_json::json;
 
 /// Long enough for an emission threshold, which needs seven scored days.
@@ -63,7 +64,8 @@ pub fn objects(root: &Path) -> Vec<ObjectRef> {
 
 /// All of time on `threads` threads; with a lake when `lake` is given.
 pub fn options(threads: usize, lake: Option<&Path>) -> ScanOptions {
-    ScanOptions { from: None, to: None, threads, lake: lake.map(Path::to_owned), findings: None }
+    let lake = lake.map(Path::to_owned);
+    ScanOptions { from: None, to: None, threads, lake, replace_days: false, findings: None }
 }
 
 /// A scan with all that it handed out.
@@ -72,6 +74,8 @@ pub struct Scanned {
     pub found: Found,
     /// In event order.
     pub alerts: Vec<Alert>,
+    /// Days that the lake keeps as it held them.
+    pub kept_days: Vec<Day>,
 }
 
 /// Scans with the default configuration.
@@ -87,7 +91,7 @@ pub fn scan_with(objects: Vec<ObjectRef>, options: &ScanOptions, progress: &dyn 
         Ok(())
     });
     let report = report.unwrap();
-    Scanned { seen: report.seen, found: report.found, alerts }
+    Scanned { seen: report.seen, found: report.found, alerts, kept_days: report.kept_days }
 }
 
 /// Every file of a lake with its bytes; the lock is nobody's data.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod early;
+mod faults;
 mod findings;
 #[path = "../fleet_support/mod.rs"]
 mod fleet_support;

@@ -77,9 +77,19 @@ fn cells(alert: &Alert) -> [String; HEADER.len()] {
 
 /// The cell as text, whatever it begins with. Other control characters are shown as escapes.
 pub(in crate::cli) fn defused(cell: &str) -> String {
-    let dangerous = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = crate::cli::text::safe(cell);
-    if dangerous { format!("'{text}") } else { text }
+    let is_formula = |part: &str| part.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let is_dangerous = is_formula(cell) || cell.starts_with(['\t', '\r', '\n']);
+    let mut text = String::from(if is_dangerous { "'" } else { "" });
+    // Where numbers have a comma, semicolons are what spreadsheets part cells at, within quotes too.
+    for (at, part) in cell.split(';').enumerate() {
+        text.push_str(match at {
+            0 => "",
+            _ if is_formula(part.trim_start()) => ";'",
+            _ => ";",
+        });
+        text.push_str(&crate::cli::text::safe(part));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -94,6 +104,7 @@ mod tests {
             assert!(defused(cell).starts_with('\''), "{cell:?}");
         }
         assert_eq!(defused("203.0.113.9"), "203.0.113.9");
+        assert_eq!(defused("a; b;=1+1; @x"), "a; b;'=1+1;' @x");
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::fmt::Display;
 use std::ops::Range;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
+use parquet::basic::{Compression, Encoding, PageType, Type, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::ByteArray;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
@@ -164,21 +164,28 @@ impl ColumnChunk {
             encodings.push(Encoding::RLE_DICTIONARY);
         }
         let statistics = self.statistics();
+        // Only where these say that no page is without it do engines look for a value in the dictionary.
+        let mut kinds: Vec<PageEncodingStats> = Vec::new();
         let mut out = TrackedWrite::new(Vec::new());
         let mut writer = SerializedPageWriter::new(&mut out);
         let (mut data_offset, mut bytes, mut text_bytes) = (0, 0, 0);
         let has_dictionary = dictionary.is_some();
         for page in dictionary.into_iter().chain(self.pages) {
-            let is_dictionary = page.compressed_page().is_dictionary_page();
+            let (page_type, encoding) = (page.page_type(), page.encoding());
+            match kinds.last_mut().filter(|last| (last.page_type, last.encoding) == (page_type, encoding)) {
+                Some(last) => last.count += 1,
+                None => kinds.push(PageEncodingStats { page_type, encoding, count: 1 }),
+            }
             let written = writer.write_page(page)?;
             bytes += written.bytes_written;
             text_bytes += written.uncompressed_size;
-            if is_dictionary {
+            if page_type == PageType::DICTIONARY_PAGE {
                 data_offset = bytes;
             }
         }
         let metadata = ColumnChunkMetaData::builder(self.column)
             .set_encodings(encodings)
+            .set_page_encoding_stats(kinds)
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_num_values(self.levels as i64)
             .set_total_compressed_size(bytes as i64)

@@ -30,7 +30,7 @@ use super::table::Table;
 
 /// Names the writer in the footer; raised only when the layout changes, so that a new release
 /// writes the same bytes.
-pub(super) const CREATED_BY: &str = "outflow version 2.0.0 (build lake)";
+pub(super) const CREATED_BY: &str = "outflow version 2.1.0 (build lake)";
 /// Rows per row group: some MB, so that hundreds of partitions can be open and Athena still
 /// reads large pieces.
 const ROW_GROUP_ROWS: usize = 65_536;

@@ -37,7 +37,9 @@ impl Press {
     }
 
     fn new() -> Result<Self> {
-        let zstd = Compressor::new(LEVEL).map_err(external)?;
+        let mut zstd = Compressor::new(LEVEL).map_err(external)?;
+        // A bit that flips on a disk shows, instead of being another number.
+        zstd.include_checksum(true).map_err(external)?;
         Ok(Self { zstd, text: Vec::new(), numbers: Vec::new(), packed: Vec::new() })
     }
 

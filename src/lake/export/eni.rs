@@ -20,7 +20,7 @@ pub static ENI_SUMMARY: Table = Table {
     columns: &[
         Column::new("account", Kind::Text, "", "account id"),
         Column::new("region", Kind::Text, "", "region"),
-        Column::new("eni", Kind::Text, "", "ENI, TGW attachment or NAT gateway"),
+        Column::new("eni", Kind::Text, "", "ENI, TGW attachment or NAT gateway").varied(),
         Column::new("class", Kind::Text, "", "instance or relay; never sum the two"),
         Column::nullable("vpc", Kind::Text, "", "VPC id, the latest seen"),
         Column::nullable("subnet", Kind::Text, "", "subnet id, the latest seen"),

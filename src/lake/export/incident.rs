@@ -11,7 +11,7 @@ pub static INCIDENT_SUMMARY: Table = Table {
     name: "incident_summary",
     partitions: &[],
     columns: &[
-        Column::new("id", Kind::Text, "", "stable id of the incident"),
+        Column::new("id", Kind::Text, "", "stable id of the incident").varied(),
         Column::new("severity", Kind::Text, "", "LOW, MEDIUM, HIGH or CRITICAL"),
         Column::new("score", Kind::Double, "bits", "risk score"),
         Column::new("told", Kind::Bool, "", "whether it was sent"),
@@ -43,7 +43,7 @@ pub static INCIDENT_SUMMARY: Table = Table {
         Column::new("guardduty", Kind::Text, "", "agrees, silent, not_applicable, not_given or alone"),
         Column::new("suppressions", Kind::TextList, "", "suppressions that are about it, with what they did"),
         Column::nullable("continues", Kind::Text, "", "id of the incident it continues"),
-        Column::new("sentence", Kind::Text, "", "the incident in one sentence"),
+        Column::new("sentence", Kind::Text, "", "the incident in one sentence").varied(),
     ],
     doc: "One row per incident that began in the time asked for, told or kept back.",
 };

@@ -144,7 +144,7 @@ fn cell(column: &ArrayRef, row: usize) -> Cell {
     } else if let Some(lists) = any.downcast_ref::<ListArray>() {
         let items = lists.value(row);
         let items = items.as_any().downcast_ref::<StringArray>();
-        Cell::Text(items.into_iter().flatten().flatten().collect::<Vec<_>>().join(" "))
+        Cell::Text(items.into_iter().flatten().flatten().collect::<Vec<_>>().join(", "))
     } else if let Some(times) = any.downcast_ref::<TimestampMillisecondArray>() {
         Cell::Value(jiff::Timestamp::from_millisecond(times.value(row)).unwrap_or_default().to_string())
     } else if let Some(numbers) = any.downcast_ref::<Int64Array>() {
