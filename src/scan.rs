@@ -39,6 +39,9 @@ pub struct ScanOptions {
     pub from: Option<i64>,
     /// First event second that no longer counts, Unix seconds; `None`: to the end.
     pub to: Option<i64>,
+    /// Alerts decided before this second of event time ([`Alert::emitted_at`]), Unix, are in the lake
+    /// and not told; `None`: all are told.
+    pub alerts_from: Option<i64>,
     /// Worker threads, >= 1. A lake is written by one more.
     pub threads: usize,
     /// Root of the lake to write, a folder or `s3://bucket/prefix`; `None`: none is written.

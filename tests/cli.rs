@@ -139,6 +139,9 @@ fn a_dry_run_counts_and_prunes_by_name() {
     // The last hour ends with the newest object, 02:05, so only that one is in it.
     let last = ["scan", ".", "--dry-run", "--last", "1h"];
     outflow(dir.path()).args(last).assert().success().stdout(contains("would read  1 object,"));
+    let told = ["scan", ".", "--dry-run", "--alerts-last", "1h"];
+    let all = contains("would read  3 objects").and(contains("alerts from 2026-03-01 01:05 UTC"));
+    outflow(dir.path()).args(told).assert().success().stdout(all);
 }
 
 #[test]
@@ -146,6 +149,8 @@ fn last_needs_a_time_in_the_names() {
     let dir = folder();
     fs::write(dir.path().join("a.log"), LOG).unwrap();
     outflow(dir.path()).args(["scan", "a.log", "--last", "1d"]).assert().code(2).stderr(contains("--from"));
+    let told = contains("--alerts-last needs inputs whose file names carry a time");
+    outflow(dir.path()).args(["scan", "a.log", "--alerts-last", "1d"]).assert().code(2).stderr(told);
 }
 
 #[test]

@@ -148,6 +148,10 @@ pub(super) struct ScanArgs {
     #[arg(long, env = "OUTFLOW_LAST", value_name = "SPAN", value_parser = when::span_seconds,
           conflicts_with_all = ["from", "to"])]
     pub(super) last: Option<i64>,
+    /// Tell alerts of only this much before the end of the newest object that is read; what lies before
+    /// is the past to learn from. For a job a day: --last 30d --alerts-last 25h
+    #[arg(long, env = "OUTFLOW_ALERTS_LAST", value_name = "SPAN", value_parser = when::span_seconds)]
+    pub(super) alerts_last: Option<i64>,
     /// Also write Parquet summaries to this folder, or to `s3://BUCKET/PREFIX`
     #[arg(long, env = "OUTFLOW_LAKE", value_name = "DIR")]
     pub(super) lake: Option<PathBuf>,
@@ -157,8 +161,8 @@ pub(super) struct ScanArgs {
     pub(super) replace_days: bool,
     /// GuardDuty's findings: files, folders, quoted globs or `s3://BUCKET/PREFIX` with what it
     /// exports, events, or what `aws guardduty get-findings` prints; or `guardduty://[REGION]`, to
-    /// ask it; overrides the configuration
-    #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
+    /// ask it; may be repeated; overrides the configuration
+    #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH")]
     pub(super) guardduty: Vec<String>,
     #[command(flatten)]
     pub(super) tables: TableArgs,
@@ -170,7 +174,7 @@ pub(super) struct ScanArgs {
     /// For a few hours or days of logs that have no past: rank each interface's outbound
     /// destinations against the rest of the same period, instead of alerting
     #[arg(long, env = "OUTFLOW_RETROSPECTIVE", value_parser = FalseyValueParser::new(),
-          conflicts_with_all = ["all", "guardduty", "fail_on", "sns_topic_arn", "security_hub"])]
+          conflicts_with_all = ["all", "alerts_last", "guardduty", "fail_on", "sns_topic_arn", "security_hub"])]
     pub(super) retrospective: bool,
     /// Destinations of each interface that --retrospective shows
     #[arg(long, env = "OUTFLOW_PER_ENI", value_name = "N", default_value_t = 10, requires = "retrospective",

@@ -125,7 +125,7 @@ fn changed(out: &mut String, name: &str, changes: &[Change<'_>]) {
     for change in changes.iter().take(SHOWN_MAX) {
         let alert = change.alert();
         table.add_row([
-            fit(&alert.id, 8),
+            alert.id.chars().take(8).collect(),
             alert.window_start.get(5..13).unwrap_or_default().replace('T', " "),
             fit(&safe(&alert.eni), 14),
             fit(&safe(&alert.destination), 18),
@@ -160,8 +160,7 @@ fn headroom(out: &mut String, measured: &[Headroom]) {
     };
     let _ = writeln!(
         out,
-        "\n{BOLD}Silent-leak headroom{BOLD:#} a day, spread over it; median {} to a new destination, {} to a \
-         known one",
+        "\n{BOLD}Silent-leak headroom{BOLD:#} a day, spread over it\nmedian {} to a new destination, {} to a known one",
         middle(measured.iter().map(|h| h.new_bytes).collect()),
         middle(measured.iter().filter_map(|h| h.known_bytes).collect()),
     );

@@ -65,6 +65,7 @@ pub(super) fn run(args: &DemoArgs, config: &Config, term: Term) -> Result<u8, Er
     let options = ScanOptions {
         from: None,
         to: None,
+        alerts_from: None,
         threads: all_threads(),
         lake: Some(lake.clone()),
         replace_days: false,

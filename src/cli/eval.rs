@@ -124,9 +124,9 @@ fn table(measured: &Measured) -> String {
     let _ = writeln!(
         out,
         "AT: share found where {} false incidents a day per 1,000 ENIs are read\n\
-         (thresholds {}, precision {}). SENT: what was told, with a\n\
-         threshold learned from the past; HOURS to it and share of the bytes LOST by\n\
-         then, medians.\n",
+         (thresholds {},\n precision {}).\n\
+         SENT: what was told, with a threshold learned from the past; HOURS to it and\n\
+         share of the bytes LOST by then, medians.\n",
         all(BUDGETS, 0),
         all(measured.threshold_at_budget, 1),
         all(measured.precision_at_budget, 2),

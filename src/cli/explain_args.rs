@@ -50,8 +50,8 @@ pub(super) struct ReplayArgs {
     /// Event time at which the scan was told to end
     #[arg(long, env = "OUTFLOW_TO", value_name = "TIME", value_parser = When::parse)]
     pub(super) to: Option<When>,
-    /// GuardDuty's findings that the scan was given; overrides the configuration
-    #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH", num_args = 1..)]
+    /// GuardDuty's findings that the scan was given; may be repeated; overrides the configuration
+    #[arg(long, env = "OUTFLOW_GUARDDUTY", value_name = "PATH")]
     pub(super) guardduty: Vec<String>,
     #[command(flatten)]
     pub(super) tables: TableArgs,

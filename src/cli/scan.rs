@@ -25,6 +25,8 @@ use crate::source::{self, Listing, OBJECT_SECONDS, ObjectRef, Pruned, S3Inputs, 
 /// detail, or alerts were not delivered.
 const PARTIAL: u8 = 3;
 
+const NEEDS_TIMES: &str = "needs inputs whose file names carry a time, as AWS names them";
+
 pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Error> {
     let mut local = args.inputs.clone();
     let aws = args.s3.over(&config.s3);
@@ -44,9 +46,13 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
             "name a file for one of them",
         ));
     }
+    let alerts_from = alerts_from(args, &listing.objects)?;
     let unreadable = !listing.unreadable.is_empty() || !findings.listing.unreadable.is_empty();
     if args.dry_run {
         let mut text = plan(&listing, pruned, from, to);
+        if let Some(second) = alerts_from {
+            let _ = writeln!(text, "alerts from {} UTC", minute(second));
+        }
         text += &findings.plan();
         term.print(&text)?;
         return Ok(if unreadable { PARTIAL } else { 0 });
@@ -60,6 +66,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
         let options = ScanOptions {
             from,
             to,
+            alerts_from: None,
             threads: args.threads.map_or_else(all_threads, usize::from),
             lake: args.lake.clone(),
             replace_days: args.replace_days,
@@ -74,6 +81,7 @@ pub(super) fn run(args: &ScanArgs, config: &Config, term: Term) -> Result<u8, Er
     let options = ScanOptions {
         from,
         to,
+        alerts_from,
         threads: args.threads.map_or_else(all_threads, usize::from),
         lake: args.lake.clone(),
         replace_days: args.replace_days,
@@ -140,10 +148,7 @@ fn time_range(
 ) -> Result<(Option<i64>, Option<i64>), Error> {
     if let Some(span) = args.last {
         let Some(end) = source::newest_end_second(local).max(remote.newest_end_second()?) else {
-            return Err(Error::usage(
-                "--last needs inputs whose file names carry a time, as AWS names them",
-                "use --from TIME instead",
-            ));
+            return Err(Error::usage(format!("--last {NEEDS_TIMES}"), "use --from TIME instead"));
         };
         return Ok((Some(end - span), None));
     }
@@ -155,6 +160,15 @@ fn time_range(
         )),
         range => Ok(range),
     }
+}
+
+/// First second of event time whose alerts are told, if not all are. `objects` are those to read.
+fn alerts_from(args: &ScanArgs, objects: &[ObjectRef]) -> Result<Option<i64>, Error> {
+    let Some(span) = args.alerts_last.filter(|_| !objects.is_empty()) else { return Ok(None) };
+    let end = source::newest_end_second(objects).ok_or_else(|| {
+        Error::usage(format!("--alerts-last {NEEDS_TIMES}"), "leave it out: all alerts are told then")
+    })?;
+    Ok(Some(end - span))
 }
 
 /// The time that the names of objects span, Unix seconds, half open.

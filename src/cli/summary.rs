@@ -33,7 +33,8 @@ pub(super) fn summary(report: &ScanReport, took: Duration, all: bool) -> String 
     let _ = write!(out, "{BOLD}Found{BOLD:#}\n{}", wrap(&found(report), WIDTH, 2));
     if is_learning(seen) {
         let text = "All interfaces are still learning: in less than 3 days of history nearly everything is new, and \
-                    only what is HIGH by rule is told. For logs that have no past: --retrospective";
+                    only what is HIGH by rule is told. Where there is a past, read it: --last 30d, and \
+                    --alerts-last 1d to be told of a day only. For logs that have none: --retrospective";
         let _ = write!(out, "\n{}", wrap(text, WIDTH, 2));
     }
     out
@@ -240,10 +241,15 @@ fn found(report: &ScanReport) -> String {
     } else {
         String::new()
     };
+    let earlier = if found.earlier > 0 {
+        format!("; {} decided before --alerts-last", plural(found.earlier, "incident"))
+    } else {
+        String::new()
+    };
     if found.emitted() == 0 {
         let looked = plural(seen.scored_windows, "window");
         let of = plural(seen.eni_hours, "ENI-hour");
-        return format!("nothing to report, after scoring {looked} of {of}{back}");
+        return format!("nothing to report, after scoring {looked} of {of}{back}{earlier}");
     }
     let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
     let by: Vec<_> = all
@@ -252,7 +258,7 @@ fn found(report: &ScanReport) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect();
-    format!("{}: {}{back}", plural(found.emitted(), "incident"), by.join(", "))
+    format!("{}: {}{back}{earlier}", plural(found.emitted(), "incident"), by.join(", "))
 }
 
 #[cfg(test)]

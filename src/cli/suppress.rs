@@ -28,7 +28,8 @@ const HIDES_ATTACK: u8 = 1;
 pub(super) enum SuppressVerb {
     /// Add a suppression to a file
     Add(Box<AddArgs>),
-    /// Show what a file would hide of a lake's alerts; exits with 1 when that is a labelled attack
+    /// Show what a file would hide of a lake's alerts if all of it held at all times, its first and
+    /// last days left aside; exits with 1 when that is a labelled attack
     Test(TestArgs),
     /// List the suppressions of a file, with what they hid in a lake
     List(ListArgs),

@@ -254,7 +254,7 @@ impl Reader<'_> {
     ) -> Option<T> {
         if found.is_none() {
             let got: String = self.text.get(value.span()).unwrap_or_default().chars().take(40).collect();
-            let got = got.lines().next().unwrap_or_default().escape_debug().to_string();
+            let got = got.lines().next().unwrap_or_default().replace(char::is_control, " ");
             self.problem(value.span(), format!("`{key}` wants {wanted}, not {got}"));
         }
         found

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Found, OnAlerts, ScanOptions};
-use crate::alert::{Alert, count_hidden};
+use crate::alert::{Alert, count_hidden, rfc3339};
 use crate::baseline::SnapshotRow;
 use crate::config;
 use crate::error::Error;
@@ -17,6 +17,8 @@ use crate::window::{ClosedHour, Day};
 /// Where a scan's results go.
 pub(super) struct Writer<'a> {
     on_alerts: &'a mut OnAlerts<'a>,
+    /// As alerts write a time: in UTC and whole seconds its text sorts as it does.
+    alerts_from: Option<String>,
     pub(super) found: Found,
     /// Incidents that each suppression hid, by id.
     pub(super) suppressed: BTreeMap<String, u64>,
@@ -38,7 +40,8 @@ impl<'a> Writer<'a> {
         let days = lake.map(|lake| LakeDays::keeping(lake, options.replace_days)).transpose()?;
         let lake = days.map(LakeThread::start).transpose()?;
         let (found, suppressed, kept_days) = (Found::default(), BTreeMap::new(), Vec::new());
-        Ok(Self { on_alerts, found, suppressed, kept_days, lake, survey })
+        let alerts_from = options.alerts_from.map(rfc3339);
+        Ok(Self { on_alerts, alerts_from, found, suppressed, kept_days, lake, survey })
     }
 
     /// Waits until the lake has all days that ended, and tells them. The lake takes nothing more;
@@ -59,17 +62,24 @@ impl<'a> Writer<'a> {
         let given = give(lake);
         // Days before one that could not be written are told as ever.
         for alerts in lake.take_written() {
-            self.tell(&alerts)?;
+            self.tell(alerts)?;
         }
         Ok(given?)
     }
 
-    fn tell(&mut self, alerts: &[Alert]) -> Result<(), Error> {
+    fn tell(&mut self, mut alerts: Vec<Alert>) -> Result<(), Error> {
+        if let Some(from) = &self.alerts_from {
+            alerts.retain(|alert| {
+                let is_told = alert.emitted_at >= *from;
+                self.found.earlier += u64::from(!is_told && alert.emitted);
+                is_told
+            });
+        }
         alerts.iter().for_each(|alert| self.found.note(alert));
-        for (id, hits) in count_hidden(alerts) {
+        for (id, hits) in count_hidden(&alerts) {
             *self.suppressed.entry(id).or_default() += hits;
         }
-        (self.on_alerts)(alerts)
+        (self.on_alerts)(&alerts)
     }
 }
 
@@ -93,7 +103,7 @@ impl Output for Writer<'_> {
 
     fn day_ends(&mut self, day: Day, alerts: Vec<Alert>) -> Result<(), Error> {
         if self.lake.is_none() {
-            return self.tell(&alerts);
+            return self.tell(alerts);
         }
         // So at most one day is behind, and is told before another may come into the lake.
         self.hand_over(LakeThread::wait_for_days)?;

@@ -107,6 +107,8 @@ pub struct Found {
     pub kept_back: u64,
     /// Hidden by a suppression.
     pub suppressed: u64,
+    /// Emitted, and decided before the time of which alerts were asked for; counted nowhere else.
+    pub earlier: u64,
 }
 
 impl Found {

@@ -100,7 +100,7 @@ fn outflow(service: &Service, dir: &Path) -> Command {
 /// What a scan of the logs tells, with the findings of `places`.
 fn told(mut command: Command, places: &[&str], more: &[&str]) -> String {
     command.args(["scan", "flows.log", "--all", "--format", "jsonl", "-q"]).args(more);
-    let output = command.arg("--guardduty").args(places).output().unwrap();
+    let output = command.args(places.iter().flat_map(|place| ["--guardduty", place])).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

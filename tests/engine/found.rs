@@ -6,13 +6,13 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::fleet_support::{objects, options, scan_all, write_fleet};
+use crate::fleet_support::{eventful_fleet, files, objects, options, scan_all, write_fleet};
 use outflow::alert::Alert;
 use outflow::config::Config;
 use outflow::error::Error;
 use outflow::lake::{ALERTS, COVERAGE, HOURLY, Lake};
 use outflow::limits::FAILED_OBJECTS_NAMED_MAX;
-use outflow::scan::{ObjectRef, Progress, Source, scan};
+use outflow::scan::{ObjectRef, Progress, ScanOptions, Source, scan};
 use outflow::simulate::{SimFormat, SimulateOptions};
 use outflow::window::Day;
 
@@ -125,4 +125,31 @@ fn a_month_of_broken_objects_is_counted_and_named_in_part() {
     assert_eq!((seen.objects_failed, seen.failed.len()), (broken as u64, FAILED_OBJECTS_NAMED_MAX));
     assert_eq!(seen.failed[0].0, "gone-000000.log");
     assert!(seen.failed.is_sorted_by(|a, b| a.0 < b.0));
+}
+
+#[test]
+fn alerts_of_the_last_day_are_those_that_a_scan_of_all_decides_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    write_fleet(&eventful_fleet(), &logs);
+    let objects = objects(&logs);
+    let (whole_lake, part_lake) = (dir.path().join("whole"), dir.path().join("part"));
+    let whole = scan_all(objects.clone(), &options(2, Some(&whole_lake)));
+    // The middle of what was decided, so that something lies on both sides.
+    let mut decided: Vec<jiff::Timestamp> =
+        whole.alerts.iter().filter(|a| a.emitted).map(|a| a.emitted_at.parse().unwrap()).collect();
+    decided.sort_unstable();
+    let from = decided[decided.len() / 2];
+    assert!(decided[0] < from, "all was decided at one time: {decided:?}");
+
+    let later = |alert: &&Alert| alert.emitted_at.parse::<jiff::Timestamp>().unwrap() >= from;
+    let want: Vec<Alert> = whole.alerts.iter().filter(later).cloned().collect();
+    for lake in [None, Some(part_lake.as_path())] {
+        let asked = ScanOptions { alerts_from: Some(from.as_second()), ..options(2, lake) };
+        let part = scan_all(objects.clone(), &asked);
+        assert_eq!(part.alerts, want, "with a lake: {}", lake.is_some());
+        assert_eq!(part.found.emitted() + part.found.earlier, whole.found.emitted());
+        assert_eq!(part.found.emitted(), want.iter().filter(|alert| alert.emitted).count() as u64);
+    }
+    assert_eq!(files(&part_lake), files(&whole_lake), "a lake takes all");
 }

@@ -65,7 +65,15 @@ pub fn objects(root: &Path) -> Vec<ObjectRef> {
 /// All of time on `threads` threads; with a lake when `lake` is given.
 pub fn options(threads: usize, lake: Option<&Path>) -> ScanOptions {
     let lake = lake.map(Path::to_owned);
-    ScanOptions { from: None, to: None, threads, lake, replace_days: false, findings: None }
+    ScanOptions {
+        from: None,
+        to: None,
+        alerts_from: None,
+        threads,
+        lake,
+        replace_days: false,
+        findings: None,
+    }
 }
 
 /// A scan with all that it handed out.
