@@ -114,6 +114,9 @@ pub const FINDINGS_MAX: usize = 200_000;
 pub const API_ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Findings of one import into Security Hub, as many as it takes.
 pub const HUB_BATCH_FINDINGS_MAX: usize = 100;
+/// Days for which `watch` holds a finding after it was seen last: `GuardDuty` keeps it for 90, and
+/// tells it as another one after that (GuardDuty's quotas, "Finding retention period").
+pub const FINDING_DAYS_MAX: u32 = 90;
 /// Answers with ids of findings that one detector is asked for, 50 each: as many as are held.
 pub const FINDING_PAGES_MAX: usize = FINDINGS_MAX / 50;
 /// Findings named on one alert; more are counted.

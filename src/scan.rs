@@ -203,7 +203,7 @@ pub(crate) fn time(object: &ObjectRef) -> Option<i64> {
 }
 
 /// The columns of bodies without a header.
-fn plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
+pub(crate) fn column_plan(config: &Config) -> Result<Option<ColumnPlan>, Error> {
     let text = config.input.format_fields.as_deref();
     let plan = text.map(ColumnPlan::from_config).transpose();
     plan.map_err(|e| {

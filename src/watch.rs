@@ -14,6 +14,7 @@ mod digest;
 mod early;
 mod engine;
 mod fetch;
+mod findings;
 mod live;
 mod observer;
 mod outbox;

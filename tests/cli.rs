@@ -80,6 +80,21 @@ fn a_good_configuration_is_ok_from_flag_and_environment() {
 }
 
 #[test]
+fn a_configuration_is_not_ok_when_what_it_names_is_not() {
+    let dir = folder();
+    for (text, told) in [
+        ("[input]\nformat_fields = \"srcaddr dstadr\"\n", "dstadr"),
+        ("[enrich]\nnames = \"names.csv\"\n", "names.csv"),
+        ("[detect]\nsuppressions = \"gone.toml\"\n", "gone.toml"),
+        ("[groups]\neni-0a = 3\n", "x.toml:2: `groups.eni-0a` wants a text that is not empty, not 3"),
+    ] {
+        fs::write(dir.path().join("x.toml"), text).unwrap();
+        let check = outflow(dir.path()).args(["config", "check", "x.toml"]).assert();
+        check.code(2).stdout("").stderr(contains(told));
+    }
+}
+
+#[test]
 fn a_missing_input_is_named() {
     let dir = folder();
     let told = contains("error: cannot read missing.log").and(contains("hint: "));

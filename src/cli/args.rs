@@ -126,7 +126,7 @@ pub(super) enum Verb {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigVerb {
-    /// Print OK, or every mistake with its line
+    /// Print OK, or every mistake with its line; reads the files that it names, too
     Check {
         /// The file [default: as for the other verbs]
         file: Option<PathBuf>,

@@ -44,6 +44,7 @@ use term::{BOLD, RED, Term};
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::scan::{Beside, column_plan};
 
 /// Exit code of usage and configuration errors.
 const FAILED: u8 = 2;
@@ -113,6 +114,8 @@ fn check_config(file: Option<&Path>, cli: &Cli, term: Term) -> Result<u8, Error>
         ));
     };
     let config = Config::load(&path)?;
-    term.print(&format!("OK {} (scoring hash {})\n", path.display(), config.hash()))?;
+    column_plan(&config)?;
+    let hash = Beside::load(&config)?.config_hash(&config);
+    term.print(&format!("OK {} (scoring hash {hash})\n", path.display()))?;
     Ok(0)
 }

@@ -117,8 +117,9 @@ impl Reader<'_> {
     fn groups(&mut self, value: Value<'_, '_>, config: &mut Config) {
         let Some(table) = self.table(value, "groups") else { return };
         for (key, value) in table {
-            if let Some(group) = self.string(value, "groups") {
-                config.groups.insert(key.get_ref().to_string(), group.to_owned());
+            let eni = key.get_ref();
+            if let Some(group) = self.string(value, &format!("groups.{eni}")) {
+                config.groups.insert(eni.to_string(), group.to_owned());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a correlation leaves behind between days, as it is stored. The findings themselves are
-//! not part of it: they are a set of their own that only grows, and whoever goes on from a day
-//! goes on with all findings known by then.
+//! not part of it: they are a set of their own, and whoever goes on from a day goes on with all
+//! findings known by then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,11 +29,17 @@ impl Correlation {
     /// The correlation of the days after those that `memory` is of, beside `findings`.
     pub fn remembering(memory: CorrelationMemory, findings: FindingSet) -> Self {
         let CorrelationMemory { sightings, joined, told } = memory;
-        Self { findings, sightings, joined, told }
+        let mut correlation = Self { findings: FindingSet::default(), sightings, joined, told };
+        correlation.replace_findings(findings);
+        correlation
     }
 
-    /// Takes the findings known now: they count for the hours to come.
+    /// Takes the findings known now: they count for the hours to come. What is known of others is
+    /// forgotten.
     pub fn replace_findings(&mut self, findings: FindingSet) {
+        self.sightings.retain(|arn, _| findings.get(arn).is_some());
+        self.joined.retain(|arn, _| findings.get(arn).is_some());
+        self.told.retain(|arn| findings.get(arn).is_some());
         self.findings = findings;
     }
 

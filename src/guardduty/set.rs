@@ -93,6 +93,18 @@ impl FindingSet {
         met.into_iter().map(|(arn, place)| (&self.findings[arn], place)).collect()
     }
 
+    /// Forgets findings that were seen last before `second`, Unix; tells whether there were any.
+    pub fn forget_before(&mut self, second: i64) -> bool {
+        let is_old = |finding: &Finding| finding.last_second < second;
+        let has_old = self.findings.values().any(is_old);
+        if has_old {
+            for finding in std::mem::take(self).into_findings().filter(|finding| !is_old(finding)) {
+                self.upsert(finding);
+            }
+        }
+        has_old
+    }
+
     /// The finding with this ARN.
     pub fn get(&self, arn: &str) -> Option<&Finding> {
         self.findings.get(arn)

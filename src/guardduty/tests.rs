@@ -442,6 +442,28 @@ proptest! {
     }
 
     #[test]
+    fn a_set_that_forgets_is_one_that_never_knew(
+        renderings in prop::collection::vec(any_rendering(), 0..8),
+        after in 0..1500_i64,
+    ) {
+        let set_of = |findings: Vec<Finding>| {
+            let mut set = FindingSet::default();
+            findings.into_iter().for_each(|finding| { set.upsert(finding); });
+            set
+        };
+        let mut set = set_of(renderings);
+        let (kept, old): (Vec<Finding>, Vec<Finding>) =
+            set.iter().cloned().partition(|finding| finding.last_second >= SECOND + after);
+        prop_assert_eq!(set.forget_before(SECOND + after), !old.is_empty());
+        let kept = set_of(kept);
+        prop_assert!(set.iter().eq(kept.iter()));
+        for eni in [ENI, "eni-a", "eni-b"] {
+            let seen = Seen { eni, ..Seen::default() };
+            prop_assert_eq!(seen.with(&set), seen.with(&kept));
+        }
+    }
+
+    #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,200}") {
         let _ = findings(&text);
         let _ = findings(&format!("{{\"type\":1,\"arn\":\"a\",\"service\":{text}}}"));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::seal::Sealing;
-use super::{Progress, Seen, plan};
+use super::{Progress, Seen, column_plan};
 use crate::config::Config;
 use crate::error::Error;
 use crate::limits::{OBJECT_THREADS_MAX, SHARED_OBJECT_BYTES_MIN};
@@ -60,7 +60,7 @@ impl<'a> BatchReader<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self, Error> {
         Ok(Self {
-            format: plan(config)?,
+            format: column_plan(config)?,
             lateness_seconds: i64::from(config.input.lateness_minutes) * 60,
             from_second: i64::MIN,
             to_second: i64::MAX,

@@ -27,13 +27,51 @@ pub(super) enum Keep {
 pub(super) struct RemoteKeep {
     remote: Arc<Remote>,
     lease: store::Lease,
-    /// What the file that is replaced under its tag was, when it was last read or written.
-    seen: Mutex<Condition>,
+    seen: Mutex<Seen>,
 }
 
 impl RemoteKeep {
-    fn seen(&self) -> MutexGuard<'_, Condition> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The file that is replaced under its tag.
+#[derive(Debug)]
+struct Seen {
+    /// As it was last read or written.
+    condition: Condition,
+    /// What was written since and has no answer: one of these may be there.
+    unanswered: Vec<blake3::Hash>,
+}
+
+impl Seen {
+    fn of(condition: Condition) -> Self {
+        Self { condition, unanswered: Vec::new() }
+    }
+
+    /// Replaces it; tells whether that was let, and not refused.
+    fn replace(&mut self, remote: &Remote, file: &str, bytes: &[u8]) -> Result<bool, Error> {
+        self.unanswered.push(blake3::hash(bytes));
+        match remote.put(file, bytes, &self.condition)? {
+            Put::Done(etag) => {
+                *self = Self::of(Condition::Tag(etag));
+                Ok(true)
+            }
+            Put::Refused(_) => Ok(false),
+        }
+    }
+
+    /// Whether what is in the way was written here, and only its answer was lost. Then it is the one
+    /// to replace.
+    fn meets_own(&mut self, remote: &Remote, file: &str) -> Result<bool, Error> {
+        let there = remote.get(file)?;
+        let own = there.filter(|there| self.unanswered.contains(&blake3::hash(&there.bytes)));
+        let is_own = own.is_some();
+        if let Some(own) = own {
+            *self = Self::of(Condition::Tag(own.etag));
+        }
+        Ok(is_own)
     }
 }
 
@@ -59,7 +97,7 @@ impl Keep {
     pub(super) fn remote(remote: Remote, holder: &str) -> Result<Self, Error> {
         let remote = Arc::new(remote);
         let lease = store::Lease::take(&remote, LEASE, holder)?;
-        Ok(Self::Remote(RemoteKeep { remote, lease, seen: Mutex::new(Condition::Absent) }))
+        Ok(Self::Remote(RemoteKeep { remote, lease, seen: Mutex::new(Seen::of(Condition::Absent)) }))
     }
 
     /// The whole name of a file, for people.
@@ -81,7 +119,7 @@ impl Keep {
             Self::Remote(keep) => {
                 let Some(Stored { bytes, etag, .. }) = keep.remote.get(file)? else { return Ok(None) };
                 if file == super::CHECKPOINT {
-                    *keep.seen() = Condition::Tag(etag);
+                    *keep.seen() = Seen::of(Condition::Tag(etag));
                 }
                 Ok(Some(bytes))
             }
@@ -103,17 +141,16 @@ impl Keep {
     pub(super) fn replace_under_tag(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
         let Self::Remote(keep) = self else { return self.replace(file, bytes) };
         keep.lease.check()?;
-        let mut seen = keep.seen();
-        match keep.remote.put(file, bytes, &seen)? {
-            Put::Done(etag) => {
-                *seen = Condition::Tag(etag);
-                Ok(())
-            }
-            Put::Refused(_) => Err(Error::usage(
-                format!("{} was written by another watcher", self.name(file)),
-                "one watcher per state: see which one is to go on, and start that one again",
-            )),
+        let (mut seen, remote) = (keep.seen(), &*keep.remote);
+        if seen.replace(remote, file, bytes)?
+            || seen.meets_own(remote, file)? && seen.replace(remote, file, bytes)?
+        {
+            return Ok(());
         }
+        Err(Error::usage(
+            format!("{} was written by another watcher", self.name(file)),
+            "one watcher per state: see which one is to go on, and start that one again",
+        ))
     }
 
     /// Writes a file whose name says what is in it, when it is not there.

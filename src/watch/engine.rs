@@ -7,9 +7,9 @@ use crate::alert::Alert;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::error::Error;
-use crate::guardduty::{Finding, FindingSet, Upsert};
+use crate::guardduty::FindingSet;
 use crate::lake::LakeWriter;
-use crate::limits::{FINDINGS_MAX, NAMED_AHEAD_SECONDS_MAX, QUARANTINED_NAMED_MAX};
+use crate::limits::{NAMED_AHEAD_SECONDS_MAX, QUARANTINED_NAMED_MAX};
 use crate::pipeline::Pipeline;
 use crate::scan::Beside;
 use crate::scan::batch::Batch;
@@ -22,10 +22,6 @@ use super::fetch::{Fetch, Item, Lack};
 use super::live::{Live, Tell};
 use super::observer::{Event, Observer};
 use super::output::Shelf;
-
-/// Days before the day of a finding's first sight that it may change: it joins what happened up to a
-/// day before (`guardduty::join`).
-const FINDING_DAYS_BEFORE: u32 = 1;
 
 /// What became of an object that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,42 +223,6 @@ impl Engine {
         Ok(items.iter().map(|item| fates.get(item).copied().unwrap_or(Fate::Again)).collect())
     }
 
-    /// Takes findings in. They count for the hours to come at once, and for those that have closed
-    /// with the next correction; a finding that was known and is told again, at the end of the day.
-    pub fn take_findings(&mut self, findings: Vec<Finding>, now_second: i64) {
-        let Some(set) = &mut self.book.findings else { return };
-        let (mut fresh, mut stale): (Option<Day>, Option<Day>) = (None, None);
-        let mut turned_away = Vec::new();
-        for finding in findings {
-            let arn = Arc::clone(&finding.arn);
-            let before = set.get(&arn).cloned();
-            match set.upsert(finding) {
-                Upsert::Sample => continue,
-                Upsert::Full => {
-                    turned_away.push(arn);
-                    continue;
-                }
-                _ => {}
-            }
-            self.observer.note(&Event::Finding);
-            let Some(now) = set.get(&arn).filter(|now| before.as_ref() != Some(*now)) else { continue };
-            let from = Hour::of_second(now.first_second).day().0.saturating_sub(FINDING_DAYS_BEFORE);
-            // GuardDuty repeats a finding every few hours: that is not worth a correction at once.
-            let first = if before.is_none() { &mut fresh } else { &mut stale };
-            *first = earlier(*first, Some(Day(from)));
-        }
-        let findings = fresh.or(stale).map(|_| set.clone());
-        let detail = format!("{FINDINGS_MAX} findings are held, and no more");
-        turned_away.iter().for_each(|arn| self.refuse(arn, Reason::NoRoom, &detail));
-        let Some(findings) = findings else { return };
-        self.live.pipeline.replace_findings(findings);
-        let is_past = |from: &Day| self.book.closed.is_some_and(|closed| *from <= closed.day());
-        self.stale_from = earlier(self.stale_from, stale.filter(is_past));
-        if let Some(from) = fresh.filter(is_past) {
-            self.soil(from, now_second);
-        }
-    }
-
     /// Lets time pass while nothing arrives: closes what is due by the clock, and lives again what
     /// has to be.
     ///
@@ -452,7 +412,7 @@ impl Engine {
     }
 
     /// Notes that days from `from` on have to be lived again.
-    fn soil(&mut self, from: Day, now_second: i64) {
+    pub(super) fn soil(&mut self, from: Day, now_second: i64) {
         self.corrected_second.get_or_insert(now_second);
         self.dirty_from = Some(self.dirty_from.map_or(from, |dirty| dirty.min(from)));
     }
@@ -483,6 +443,6 @@ impl Engine {
 }
 
 /// The earlier of two days, where there are any.
-fn earlier(one: Option<Day>, two: Option<Day>) -> Option<Day> {
+pub(super) fn earlier(one: Option<Day>, two: Option<Day>) -> Option<Day> {
     one.into_iter().chain(two).min()
 }

@@ -93,6 +93,9 @@ impl Engine {
             self.forget_old_days();
         }
         self.write_findings()?;
+        if !self.is_settling {
+            self.forget_old_findings();
+        }
         if tell.is_now() {
             self.tell_ended(tell);
         }

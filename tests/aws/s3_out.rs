@@ -194,6 +194,40 @@ fn a_write_that_was_done_before_its_answer_was_lost_counts_as_done() {
 }
 
 #[test]
+fn who_lost_the_answers_to_what_it_wrote_goes_on() {
+    if !has_credentials("who_lost_the_answers_to_what_it_wrote_goes_on") {
+        return;
+    }
+    let server = Server::start();
+    server.store.create_bucket(BUCKET);
+    let root = std::path::PathBuf::from(format!("s3://{BUCKET}/state"));
+    let state = StateDir::open_at(&root, "first", &options(&server)).unwrap();
+    let book = |more: u64| Book { quarantined_more: more, ..Book::default() };
+    let is_held = |more: u64| {
+        let text = String::from_utf8(server.store.objects(BUCKET)["state/checkpoint"].clone()).unwrap();
+        text.contains(&format!("\"quarantined_more\":{more}"))
+    };
+    state.save(&book(1)).unwrap();
+    // Two in a row, of which the first is there: the second was refused for it, and nobody heard.
+    for unheard in [2, 3] {
+        server.faults.add("state/checkpoint", u32::MAX, Trouble::Lost);
+        state.save(&book(unheard)).unwrap_err();
+        server.faults.clear();
+    }
+    assert!(is_held(2));
+    state.save(&book(4)).unwrap();
+    assert!(is_held(4));
+
+    // The holder of the lease, too, may meet a sign of its own.
+    let lease = server.store.objects(BUCKET)["state/lease"].clone();
+    let mut sign: serde_json::Value = serde_json::from_slice(&lease).unwrap();
+    sign["beat"] = (sign["beat"].as_u64().unwrap() + 1).into();
+    server.store.put(BUCKET, "state/lease", sign.to_string().into_bytes());
+    drop(state);
+    StateDir::open_at(&root, "second", &options(&server)).unwrap();
+}
+
+#[test]
 fn a_state_in_s3_goes_on_and_two_never_do() {
     if !has_credentials("a_state_in_s3_goes_on_and_two_never_do") {
         return;

@@ -25,6 +25,8 @@ pub enum Trouble {
     Redirected(&'static str),
     /// It is never answered.
     Unanswered,
+    /// It is done, and its answer is lost on the way: what comes is that of a gateway.
+    Lost,
     /// The connection breaks after so many bytes of the body.
     Cut(usize),
     /// Nothing follows so many bytes of the body.
@@ -53,6 +55,11 @@ impl Faults {
     /// Troubles the next `times` requests whose path or query contains `of`.
     pub fn add(&self, of: &str, times: u32, trouble: Trouble) {
         self.rules.lock().unwrap().push(Rule { of: of.to_owned(), left: times, trouble });
+    }
+
+    /// Troubles none any more.
+    pub fn clear(&self) {
+        self.rules.lock().unwrap().clear();
     }
 
     /// Path, query and range of all requests so far.
@@ -97,6 +104,9 @@ impl Faults {
         }
         let response = service.call(request.map(s3s::Body::from)).await.unwrap();
         let Some(trouble) = trouble else { return Ok(response.map(BodyExt::boxed_unsync)) };
+        if matches!(trouble, Trouble::Lost) {
+            return Ok(refusal(502, "BadGateway", "the answer was lost"));
+        }
         let (mut head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = match trouble {

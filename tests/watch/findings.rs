@@ -9,11 +9,11 @@ use outflow::alert::Alert;
 use outflow::guardduty::FindingSet;
 use outflow::scan::{FindingObjects, ScanOptions};
 use outflow::simulate::{AttackMix, SimFormat, SimulateOptions};
+use outflow::state::StateDir;
 
-#[test]
-fn findings_that_come_late_lead_where_findings_known_before_lead() {
-    let dir = tempfile::tempdir().unwrap();
-    let fleet = SimulateOptions {
+/// Seven days of few interfaces, with attacks of all kinds at their end.
+fn week() -> SimulateOptions {
+    SimulateOptions {
         seed: 11,
         enis: 8,
         days: 7,
@@ -24,17 +24,24 @@ fn findings_that_come_late_lead_where_findings_known_before_lead() {
         attacks: AttackMix::All,
         attacks_per_family: 1,
         ..SimulateOptions::default()
-    };
-    write_fleet(&fleet, &dir.path().join("logs"));
+    }
+}
+
+/// Whether an alert is about one remote address.
+fn is_of_host(alert: &Alert) -> bool {
+    alert.destinations.first().is_some_and(|d| d.peer.parse::<std::net::IpAddr>().is_ok())
+}
+
+#[test]
+fn findings_that_come_late_lead_where_findings_known_before_lead() {
+    let dir = tempfile::tempdir().unwrap();
+    write_fleet(&week(), &dir.path().join("logs"));
     let all = objects(&dir.path().join("logs"));
     let without = scan_all(all.clone(), &options(2, None));
-    let host = |alert: &&Alert| {
-        alert.destinations.first().is_some_and(|d| d.peer.parse::<std::net::IpAddr>().is_ok())
-    };
     // Of the day before the last, so that the day can still be lived again.
     let last_day = all.last().unwrap().key.as_ref().unwrap().time_second.div_euclid(86_400);
     let day = |alert: &Alert| alert.window_start.parse::<jiff::Timestamp>().unwrap().as_second() / 86_400;
-    let about = without.alerts.iter().filter(host).find(|alert| day(alert) == last_day - 1).unwrap();
+    let about = without.alerts.iter().find(|alert| is_of_host(alert) && day(alert) == last_day - 1).unwrap();
     let late = [finding(about, &about.last_seen, 1), finding(about, &about.last_seen, 2)];
 
     let mut set = FindingSet::default();
@@ -64,4 +71,46 @@ fn findings_that_come_late_lead_where_findings_known_before_lead() {
     watcher.finish();
     reference.assert_same(&watcher, &delivery);
     assert!(watcher.counts.sums().corrections >= 1);
+}
+
+#[test]
+fn findings_that_guardduty_keeps_no_longer_are_forgotten_and_stay_in_the_lake() {
+    let dir = tempfile::tempdir().unwrap();
+    write_fleet(&week(), &dir.path().join("logs"));
+    let all = objects(&dir.path().join("logs"));
+    let alerts = scan_all(all.clone(), &options(2, None)).alerts;
+    let alert = alerts.iter().find(|alert| is_of_host(alert)).unwrap();
+    let seen = |days_before: i64, id: &str| {
+        let seen = alert.first_seen.parse::<jiff::Timestamp>().unwrap();
+        let seen = (seen - jiff::SignedDuration::from_hours(24 * days_before)).to_string();
+        finding(&Alert { id: id.into(), first_seen: seen.clone(), ..alert.clone() }, &seen, 1)
+    };
+    let (old, kept) = (seen(100, "old"), seen(80, "kept"));
+
+    let delivery = Delivery { batch: 60, with_findings: true, ..Delivery::in_order(1) };
+    let mut watcher = Watcher::new(&dir.path().join("watched"), &delivery);
+    watcher.engine().take_findings(vec![old.clone(), kept.clone()], 1_900_000_000);
+    deliver(&mut watcher, &all, &delivery);
+    watcher.engine().checkpoint().unwrap();
+    let days = |watcher: &Watcher| files(&watcher.dir.join("lake/guardduty"));
+    let in_lake = days(&watcher);
+    assert_eq!(in_lake.len(), 2, "{:?}", in_lake.keys());
+
+    let copy = dir.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(watcher.dir.join("state")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let book = StateDir::open(&copy, "test").unwrap().load().unwrap().unwrap();
+    let held: Vec<String> = book.findings.unwrap().iter().map(|finding| finding.arn.to_string()).collect();
+    assert_eq!(held, [kept.arn.to_string()]);
+
+    // Told again it is as if it had not been.
+    let before = watcher.counts.sums();
+    watcher.engine().take_findings(vec![old], 1_900_000_000);
+    watcher.finish();
+    assert_eq!(watcher.counts.sums().findings, before.findings);
+    assert_eq!(watcher.counts.sums().corrections, before.corrections);
+    assert!(days(&watcher) == in_lake);
 }

@@ -198,7 +198,26 @@ impl Heart {
 
     async fn tell(&mut self) -> Result<Put, Error> {
         self.sign.beat += 1;
+        match self.write().await? {
+            Put::Refused(_) if self.meets_itself().await? => self.write().await,
+            told => Ok(told),
+        }
+    }
+
+    async fn write(&self) -> Result<Put, Error> {
         let condition = Condition::Tag(self.etag.clone());
         self.remote.put_async(&self.key, &self.sign.bytes(), "application/json", &condition).await
+    }
+
+    /// Whether what is in the way is a sign of our own, whose answer was lost. Then it is the one to
+    /// replace.
+    async fn meets_itself(&mut self) -> Result<bool, Error> {
+        let Some(there) = self.remote.get_async(&self.key).await? else { return Ok(false) };
+        let sign: Option<Sign> = serde_json::from_slice(&there.bytes).ok();
+        let is_ours = sign.is_some_and(|sign| sign.token == self.sign.token);
+        if is_ours {
+            self.etag = there.etag;
+        }
+        Ok(is_ours)
     }
 }
